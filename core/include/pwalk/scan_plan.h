@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pwalk/base/result.h"
+#include "pwalk/scan_options.h"
+#include "pwalk/schema/columns.h"
+
+namespace pwalk {
+
+namespace sys {
+struct Calls;
+}
+class NameFilter;
+
+/// One root, resolved.
+struct PlannedRoot {
+  std::string given;       ///< as the user wrote it; what is opened
+  std::string path;        ///< absolute and lexical; what rows show
+  std::string mount;       ///< mount point, "" if it could not be told
+  std::string filesystem;  ///< type as in mountinfo
+  Profile profile = Profile::local;
+  Coherence coherence = Coherence::normal;
+  int error = 0;           ///< errno if the root cannot be stat'ed; it is not walked
+};
+
+/// One line of --explain.
+struct Decision {
+  std::string subject;  ///< "threads"
+  std::string choice;   ///< "32"
+  std::string reason;   ///< "profile nfs"
+};
+
+/// What was decided: options, machine, mounts and kernel features resolved.
+/// Immutable once made; shared by all workers.
+struct ScanPlan {
+  ScanOptions options;
+  std::vector<PlannedRoot> roots;
+  schema::ColumnSet columns;
+  std::uint32_t statx_mask = 0;      ///< smallest mask that yields the columns; 0: no stat
+  unsigned threads = 1;
+  std::size_t dirent_buffer_bytes = 64 * 1024;
+  std::size_t frontier_bytes = 32 << 20;   ///< budget of waiting directories, all workers together
+  unsigned descriptor_budget = 0;          ///< directories kept open at most
+  std::vector<std::string> exclude_globs;  ///< --exclude and the lines of --exclude-from
+  std::vector<Decision> decisions;
+
+  /// For people: one decision per line, aligned. Control bytes are escaped.
+  std::string explain() const;
+};
+
+/// Resolves. Errors: EINVAL for options that contradict each other or cannot
+/// be (the message names the option and what is allowed); ENOENT only for an
+/// --exclude-from file. A root that is missing is a PlannedRoot with an errno.
+/// `calls` is the system-call table (sys::real_calls() in production).
+Result<ScanPlan> resolve_plan(const ScanOptions& options, const std::vector<std::string>& roots,
+                              const sys::Calls& calls);
+
+/// The same with the real system calls.
+Result<ScanPlan> resolve_plan(const ScanOptions& options, const std::vector<std::string>& roots);
+
+}  // namespace pwalk

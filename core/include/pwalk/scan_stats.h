@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace pwalk {
+
+/// Counters of a walk. Conservation: entries == files + directories + symlinks
+/// + others, and every name found is in entries or in skipped.
+struct ScanCounts {
+  std::uint64_t entries = 0;      ///< rows
+  std::uint64_t files = 0;        ///< regular files
+  std::uint64_t directories = 0;
+  std::uint64_t symlinks = 0;
+  std::uint64_t others = 0;       ///< FIFOs, sockets, devices, unknown
+  std::uint64_t errors = 0;       ///< rows and directory records with an errno
+  std::uint64_t vanished = 0;     ///< rows and directory records gone meanwhile
+  std::uint64_t skipped = 0;      ///< names left out: snapshots, exclude, include
+  std::uint64_t bytes = 0;        ///< sizes of regular files, each link counted, saturated
+
+  void add(const ScanCounts& other);
+};
+
+/// Latency of one kind of system call, nanoseconds.
+struct LatencyQuantiles {
+  std::uint64_t p50_ns = 0, p99_ns = 0, count = 0;
+};
+
+struct RootStats {
+  std::string path;        ///< absolute, as rows show it
+  std::string mount;       ///< mount point
+  std::string filesystem;  ///< type as in mountinfo
+  std::string profile;
+  ScanCounts counts;
+  bool complete = false;   ///< walked to the end (errors on entries allowed)
+};
+
+/// A snapshot; taken at any time from any thread.
+struct ScanStats {
+  ScanCounts counts;
+  std::vector<RootStats> roots;
+  LatencyQuantiles open, getdents, statx;
+  unsigned threads = 0;
+  std::uint64_t waiting_directories = 0;
+  std::uint64_t batches = 0;
+  bool complete = false;
+};
+
+}  // namespace pwalk

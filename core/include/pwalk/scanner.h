@@ -1,0 +1,52 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "pwalk/batch_sink.h"
+#include "pwalk/scan_plan.h"
+#include "pwalk/scan_stats.h"
+
+namespace pwalk {
+
+namespace sys {
+struct Calls;
+}
+
+/// One walk over the roots of a plan, into a sink. Not copyable, not reusable.
+///
+/// start() launches the workers and returns; wait() joins them. cancel() and
+/// stats() may be called from any thread at any time, also from a signal-driven
+/// loop (not from a signal handler).
+///
+/// Every name gets one row; every failure is a row or a directory record. A
+/// missing root is one row with its errno. The walk never follows a name that
+/// was swapped for a symbolic link (openat with O_NOFOLLOW from the parent).
+class Scanner {
+ public:
+  /// `sink` and `calls` outlive the Scanner.
+  Scanner(ScanPlan plan, BatchSink& sink);
+  Scanner(ScanPlan plan, BatchSink& sink, const sys::Calls& calls);
+  /// Cancels and joins.
+  ~Scanner();
+
+  /// `on_done` is called once, by the last worker, when the walk has ended for
+  /// whatever reason; it must not call back into the Scanner. EAGAIN: no thread
+  /// could be started.
+  Result<void> start(std::function<void()> on_done = {});
+
+  /// Asks the workers to stop; rows already found are still published.
+  void cancel();
+
+  /// Waits for the end and returns the final figures.
+  ScanStats wait();
+
+  ScanStats stats() const;
+  const ScanPlan& plan() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace pwalk

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "pwalk/schema/entry_batch_view.h"
+
+namespace pwalk::ipc {
+
+class ConsumerSession;
+
+/// One batch, held. Its bytes stay as they are in the pool until the last copy
+/// of the lease is gone, also after the Consumer is gone and after the scanner
+/// has ended or died. Copying shares it. Any thread may drop it, in any order:
+/// the drop gives the batch back to the scanner without waiting and without a
+/// system call unless the scanner is starved. In a forked child a drop does
+/// nothing.
+class BatchLease {
+ public:
+  BatchLease() = default;
+
+  const schema::EntryBatchView& view() const { return held_->view; }
+  std::uint32_t lane() const { return held_->lane; }
+  std::uint64_t sequence() const { return held_->sequence; }
+
+  explicit operator bool() const { return held_ != nullptr; }
+  void release() { held_.reset(); }
+
+ private:
+  friend class ConsumerSession;
+  struct Held {
+    std::shared_ptr<ConsumerSession> session;  ///< keeps the mapping
+    schema::EntryBatchView view;
+    std::uint32_t lane = 0;
+    std::uint32_t unit = 0;
+    std::uint64_t sequence = 0;
+    ~Held();
+  };
+  std::shared_ptr<const Held> held_;
+};
+
+}  // namespace pwalk::ipc

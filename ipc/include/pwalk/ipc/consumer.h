@@ -1,0 +1,92 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "pwalk/base/result.h"
+#include "pwalk/ipc/batch_lease.h"
+
+namespace pwalk::ipc {
+
+/// Where a newcomer begins.
+enum class StartAt : std::uint8_t {
+  first,   ///< the scan's first entry; ENODATA if something of it is gone
+  oldest,  ///< the oldest batch that is still there, per lane
+  now,     ///< only what is published from here on
+};
+
+struct AttachOptions {
+  /// A scan's name, USER/NAME, or the absolute path of one of its roots; empty:
+  /// the only live scan there is.
+  std::string scan;
+  /// How long to wait for the scan to appear; zero: it must be there.
+  std::chrono::milliseconds timeout{0};
+  StartAt start = StartAt::first;
+  std::string label;        ///< shown to people who ask who holds the scan back; "" = program name
+  bool verify_rows = true;  ///< recompute the content hash from the rows (about 20 ns a row)
+  /// Asked at least every 100 ms in every wait; true ends the wait with EINTR.
+  std::function<bool()> interrupted;
+};
+
+/// How a stream ended.
+enum class StreamEnd : std::uint8_t {
+  running,
+  complete,      ///< the walk went through; everything was read
+  cut_short,     ///< the scanner was stopped; everything published was read
+  scanner_died,  ///< likewise, and the scanner is gone without a word
+};
+
+struct ConsumerStats {
+  std::uint64_t batches = 0, rows = 0, file_bytes = 0;
+  std::uint64_t directories = 0;       ///< directory records
+  std::uint64_t errors = 0;            ///< rows and directory records with an errno
+  std::uint64_t content_hash = 0;      ///< of the rows read: recomputed if verify_rows, else as stated
+  std::uint64_t missed_rows = 0;       ///< before the start, with StartAt::oldest or now
+  std::uint64_t waited_ns = 0;         ///< time next() slept
+};
+
+/// A process attached to a scan: reads every batch, each once, in lane order.
+/// Move-only; one thread at a time (leases may be dropped by any).
+class Consumer {
+ public:
+  /// Finds the scan and attaches. Errors: ENOENT or ETIMEDOUT, no such scan (the
+  /// message names those there are); EMLINK, several and none was named; ENODATA,
+  /// something of it is gone and StartAt::first was asked (see missed_rows());
+  /// EPROTO, it speaks another version; EACCES; EINTR.
+  static Result<Consumer> attach(const AttachOptions& options);
+
+  Consumer(Consumer&&) noexcept;
+  Consumer& operator=(Consumer&&) noexcept;
+  /// Detaches; leases stay valid.
+  ~Consumer();
+
+  /// The next batch, waiting at most `timeout`. nullopt: nothing came in time,
+  /// or the stream is over (then end() says how). Errors: EPROTO, a batch or a
+  /// descriptor failed its check, or the end's counts and hash do not match what
+  /// was read; EINTR; ESTALE, this is a forked child's copy of the handle;
+  /// ECANCELED, evicted.
+  Result<std::optional<BatchLease>> next(std::chrono::milliseconds timeout);
+
+  StreamEnd end() const;
+  /// Rows gone before this consumer's start.
+  std::uint64_t missed_rows() const;
+  ConsumerStats stats() const;
+
+  const std::string& scan_name() const;
+
+  /// Stops reading. Idempotent; leases stay valid.
+  void detach();
+
+  /// True if `address` lies in the mapped pool: for proofs of zero copy.
+  bool in_pool(const void* address) const;
+
+ private:
+  explicit Consumer(std::shared_ptr<ConsumerSession> session);
+  std::shared_ptr<ConsumerSession> session_;
+};
+
+}  // namespace pwalk::ipc

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <tuple>
+
+#include "pwalk/base/option_spec.h"
+#include "pwalk/ipc/scan_session.h"
+
+namespace pwalk {
+
+template <>
+struct EnumWords<ipc::HugePages> {
+  static constexpr std::array<std::pair<std::string_view, ipc::HugePages>, 3> words{
+      {{"auto", ipc::HugePages::automatic}, {"require", ipc::HugePages::require}, {"off", ipc::HugePages::off}}};
+};
+
+}  // namespace pwalk
+
+namespace pwalk::publish {
+
+/// How a scan is offered to consumers: what the user asked. One OptionSpec each.
+struct PublishOptions {
+  std::optional<std::string> name;
+  std::optional<ByteSize> ring_size;  ///< none: 256M, less under a small cgroup limit
+  ipc::HugePages huge_pages = ipc::HugePages::automatic;
+  std::uint32_t consumers = 0;
+  std::optional<Seconds> attach_timeout;
+  std::optional<Seconds> linger;
+  friend bool operator==(const PublishOptions&, const PublishOptions&) = default;
+};
+inline constexpr std::tuple kPublishSpecs{
+    OptionSpec{"name", &PublishOptions::name, "NAME", "the scan's name (default: from the first root, made unique)"},
+    OptionSpec{"ring-size", &PublishOptions::ring_size, "SIZE", "memory of the whole pool (default 256M)", 2 << 20},
+    OptionSpec{"huge-pages", &PublishOptions::huge_pages, "MODE", "2 MiB pages: auto, require or off"},
+    OptionSpec{"consumers", &PublishOptions::consumers, "N", "do not start walking before N consumers have attached", 0, 4096},
+    OptionSpec{"attach-timeout", &PublishOptions::attach_timeout, "SECONDS",
+               "bound on every wait for a consumer to appear; then exit 3 (default: none)"},
+    OptionSpec{"linger", &PublishOptions::linger, "SECONDS", "wait this long for another consumer when the last has left"},
+};
+
+}  // namespace pwalk::publish

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "pwalk/ipc/scan_session.h"
+#include "pwalk/publish/publish_options.h"
+#include "pwalk/scan_plan.h"
+#include "pwalk/scan_stats.h"
+
+namespace pwalk::publish {
+
+/// Why a published scan ended.
+enum class Ending : std::uint8_t {
+  complete,        ///< walked, and everybody has what he came for
+  no_consumer,     ///< --attach-timeout or --linger ran out
+  interrupted,     ///< SIGINT, SIGTERM or SIGHUP
+  no_root,         ///< not one root could be stat'ed
+};
+
+struct Outcome {
+  Ending ending = Ending::complete;
+  ScanStats stats;
+  double wall_seconds = 0;          ///< of the walk, waits for consumers included
+  double backpressure_seconds = 0;
+  std::uint64_t batches = 0;
+};
+
+/// What the outside tells a running scan, and hears of it. All calls come from
+/// the thread that called run().
+struct Observer {
+  /// Polled at least ten times a second: 0 go on, 1 stop (drain at most 10 s), 2 end at once.
+  std::function<int()> stop_requested;
+  /// About ten times a second while it runs.
+  std::function<void(const ScanStats&, const ipc::ScanSession&)> progress;
+  /// One line worth telling at once: "pool full, no consumer; attach with: pwalk tail home".
+  std::function<void(const std::string&)> notice;
+};
+
+/// Runs the walk of `plan` into `session` under the policy of `options` until it
+/// has ended and its consumers are served. `reuse_unattended`: with nobody attached
+/// a full pool is reused (--json). Blocks; the calling thread is the control thread.
+Outcome run(const ScanPlan& plan, ipc::ScanSession& session, const PublishOptions& options,
+            bool reuse_unattended, const Observer& observer);
+
+}  // namespace pwalk::publish

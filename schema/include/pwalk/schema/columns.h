@@ -1,0 +1,134 @@
+#pragma once
+
+#include <array>
+#include <bitset>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace pwalk::schema {
+
+/// The columns of a batch. The numbers are part of the format: append, never renumber.
+enum class Column : std::uint8_t {
+  type = 0,
+  inode,
+  device,
+  size,
+  blocks,
+  mode,
+  nlink,
+  uid,
+  gid,
+  rdev,
+  atime,
+  mtime,
+  ctime,
+  btime,
+  mount_id,
+  depth,
+  error,
+  operation,
+  flags,
+};
+
+/// What one element of a column is, in numpy's words.
+enum class ElementType : std::uint8_t { u1, u4, u8, i8 };
+
+constexpr std::size_t width_of(ElementType type) {
+  return type == ElementType::u1 ? 1 : type == ElementType::u4 ? 4 : 8;
+}
+
+struct ColumnSpec {
+  Column id;
+  std::string_view name;
+  ElementType element;
+  std::string_view arrow_format;  ///< Arrow C data interface format string
+  std::string_view meaning;       ///< unit and source, for documentation
+};
+
+/// The one definition of every fixed-width column, in the order users see.
+inline constexpr std::array kColumns{
+    ColumnSpec{Column::type, "type", ElementType::u1, "C", "find's letter: f d l b c p s, ? if unknown"},
+    ColumnSpec{Column::inode, "inode", ElementType::u8, "L", "stx_ino"},
+    ColumnSpec{Column::device, "device", ElementType::u8, "L", "makedev of stx_dev_major, stx_dev_minor"},
+    ColumnSpec{Column::size, "size", ElementType::u8, "L", "stx_size, bytes"},
+    ColumnSpec{Column::blocks, "blocks", ElementType::u8, "L", "stx_blocks, units of 512 bytes"},
+    ColumnSpec{Column::mode, "mode", ElementType::u4, "I", "st_mode, type bits included"},
+    ColumnSpec{Column::nlink, "nlink", ElementType::u4, "I", "stx_nlink"},
+    ColumnSpec{Column::uid, "uid", ElementType::u4, "I", "stx_uid"},
+    ColumnSpec{Column::gid, "gid", ElementType::u4, "I", "stx_gid"},
+    ColumnSpec{Column::rdev, "rdev", ElementType::u4, "I", "makedev of stx_rdev_major, stx_rdev_minor"},
+    ColumnSpec{Column::atime, "atime", ElementType::i8, "tsn:UTC", "nanoseconds since 1970 UTC"},
+    ColumnSpec{Column::mtime, "mtime", ElementType::i8, "tsn:UTC", "nanoseconds since 1970 UTC"},
+    ColumnSpec{Column::ctime, "ctime", ElementType::i8, "tsn:UTC", "nanoseconds since 1970 UTC"},
+    ColumnSpec{Column::btime, "btime", ElementType::i8, "tsn:UTC", "nanoseconds since 1970 UTC"},
+    ColumnSpec{Column::mount_id, "mount_id", ElementType::u8, "L", "stx_mnt_id"},
+    ColumnSpec{Column::depth, "depth", ElementType::u4, "I", "0 for a root"},
+    ColumnSpec{Column::error, "error", ElementType::u4, "I", "errno of the failed operation, or 0"},
+    ColumnSpec{Column::operation, "operation", ElementType::u1, "C", "which call failed, see Operation"},
+    ColumnSpec{Column::flags, "flags", ElementType::u1, "C", "bits, see EntryFlag"},
+};
+inline constexpr std::size_t kColumnCount = kColumns.size();
+
+constexpr const ColumnSpec& spec_of(Column column) { return kColumns[std::size_t(column)]; }
+
+constexpr std::optional<Column> column_named(std::string_view name) {
+  for (const ColumnSpec& spec : kColumns)
+    if (spec.name == name) return spec.id;
+  return std::nullopt;
+}
+
+/// A set of fixed-width columns (`directory` and `name` are always there).
+class ColumnSet {
+ public:
+  constexpr ColumnSet() = default;
+  constexpr ColumnSet(std::initializer_list<Column> columns) {
+    for (Column column : columns) insert(column);
+  }
+  static constexpr ColumnSet all() {
+    ColumnSet set;
+    for (const ColumnSpec& spec : kColumns) set.insert(spec.id);
+    return set;
+  }
+  constexpr bool has(Column column) const { return bits_ >> unsigned(column) & 1; }
+  constexpr void insert(Column column) { bits_ |= std::uint64_t{1} << unsigned(column); }
+  constexpr void erase(Column column) { bits_ &= ~(std::uint64_t{1} << unsigned(column)); }
+  constexpr std::uint64_t bits() const { return bits_; }
+  constexpr bool operator==(const ColumnSet&) const = default;
+
+ private:
+  std::uint64_t bits_ = 0;
+};
+
+/// Which call failed: the `operation` column and the directory records.
+enum class Operation : std::uint8_t {
+  none = 0,
+  open = 1,
+  getdents = 2,
+  statx = 3,
+  chdir = 4,      ///< reopening a directory whose descriptor had been given back
+  path = 5,       ///< the path was too long to be carried (ENAMETOOLONG)
+  readdir = 6,    ///< the listing made no progress (ELOOP)
+};
+inline constexpr std::array<std::string_view, 7> kOperationNames{
+    "none", "open", "getdents", "statx", "chdir", "path", "readdir"};
+
+/// Bits of the `flags` column.
+enum EntryFlag : std::uint8_t {
+  kLazy = 1,        ///< attributes were asked with AT_STATX_DONT_SYNC
+  kSaturated = 2,   ///< a time did not fit int64 nanoseconds and was clamped
+  kVanished = 4,    ///< gone between readdir and stat; no error
+  kChanged = 8,     ///< another object stood under this name when it was opened
+  kLoop = 16,       ///< an ancestor of itself; not entered
+  kOtherMount = 32, ///< on another mount than its directory
+};
+inline constexpr std::array<std::string_view, 6> kEntryFlagNames{
+    "lazy", "saturated", "vanished", "changed", "loop", "other_mount"};
+
+/// Bits of a directory record's flags.
+enum DirectoryFlag : std::uint8_t {
+  kComplete = 1,          ///< read to the end
+  kDirectoryVanished = 2, ///< gone before it could be read; no error
+};
+
+}  // namespace pwalk::schema

@@ -1,0 +1,111 @@
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pwalk/base/result.h"
+#include "pwalk/schema/entry.h"
+
+namespace pwalk::schema {
+
+/// One fixed-width column, pointing into the batch.
+struct ColumnView {
+  const std::byte* values = nullptr;  ///< null: the batch lacks this column
+  std::uint32_t width = 0;            ///< bytes per element
+  bool constant = false;              ///< `values` holds one element that stands for every row
+  std::uint32_t null_count = 0;
+  const std::uint8_t* valid = nullptr;  ///< Arrow bitmap; null when null_count is 0
+
+  explicit operator bool() const { return values != nullptr; }
+  bool is_valid(std::uint32_t row) const { return !valid || (valid[row / 8] >> (row % 8) & 1); }
+  /// Value of a row (0 where null), widened with the sign of T. T's size need not match.
+  template <class T>
+  T at(std::uint32_t row) const {
+    const std::byte* from = values + (constant ? 0 : std::size_t(row) * width);
+    std::uint64_t raw = 0;
+    std::memcpy(&raw, from, width);
+    return static_cast<T>(raw);
+  }
+};
+
+/// A directory record as it stands in a batch.
+struct PlacedRecord {
+  std::uint32_t directory = 0;  ///< row of the directory table
+  DirectoryRecord record;
+};
+
+/// Read access to one batch. check() looks at every byte that later calls
+/// trust, once; after it nothing here can read out of bounds as long as the
+/// bytes do not change. Borrows the bytes; cheap to move; const calls are
+/// thread-safe.
+class EntryBatchView {
+ public:
+  /// EPROTO with what is wrong and the offset: structure (FlatBuffers'
+  /// verifier), version, alignment, equal lengths, ascending offsets, directory
+  /// numbers, contiguous runs, prefix chains, path lengths up to kMaxPathBytes.
+  /// `bytes` must be 64-byte aligned (EINVAL otherwise).
+  static Result<EntryBatchView> check(std::span<const std::byte> bytes);
+
+  static constexpr std::size_t kMaxPathBytes = std::size_t{1} << 30;
+
+  std::span<const std::byte> bytes() const { return bytes_; }
+  std::uint32_t rows() const { return rows_; }
+  ColumnSet columns() const { return columns_; }
+  const ColumnView& column(Column column) const { return views_[std::size_t(column)]; }
+
+  std::span<const std::int32_t> name_offsets() const { return name_offsets_; }
+  std::string_view name_bytes() const { return name_bytes_; }
+  std::string_view name(std::uint32_t row) const {
+    const auto from = std::size_t(name_offsets_[row]);
+    return name_bytes_.substr(from, std::size_t(name_offsets_[row + 1]) - from);
+  }
+
+  /// Per row, the row of the directory table.
+  std::span<const std::int16_t> directory_index() const { return directory_; }
+  std::uint32_t directory_count() const { return std::uint32_t(path_lengths_.size()); }
+  /// Length of a directory's path in bytes; 0 for `/`, whose path is stored empty.
+  std::size_t directory_path_length(std::uint32_t directory) const { return path_lengths_[directory]; }
+  /// Appends a directory's path. O(length + tree depth).
+  void append_directory_path(std::uint32_t directory, std::string& out) const;
+  std::uint64_t directory_inode(std::uint32_t directory) const { return directory_inode_[directory]; }
+
+  /// directory + "/" + name.
+  void append_path(std::uint32_t row, std::string& out) const;
+  std::string path(std::uint32_t row) const;
+
+  std::uint32_t record_count() const { return record_count_; }
+  PlacedRecord record(std::uint32_t index) const;
+
+  /// What the producer says the content hash is; compare with hash_rows().
+  std::uint64_t content_hash() const { return content_hash_; }
+  /// Sum of the sizes of the regular files (type 'f'), saturated; 0 without the columns.
+  std::uint64_t file_bytes() const;
+
+ private:
+  friend class BatchChecker;
+  std::span<const std::byte> bytes_;
+  std::uint32_t rows_ = 0;
+  ColumnSet columns_;
+  ColumnView views_[kColumnCount];
+  std::span<const std::int32_t> name_offsets_;
+  std::string_view name_bytes_;
+  std::span<const std::int16_t> directory_;
+  std::span<const std::int32_t> prefix_;
+  std::span<const std::uint32_t> shared_;
+  std::span<const std::int32_t> suffix_offsets_;
+  std::string_view suffix_bytes_;
+  std::span<const std::uint64_t> directory_inode_;
+  std::vector<std::size_t> path_lengths_;
+  std::uint32_t record_count_ = 0;
+  std::span<const std::int16_t> record_directory_;
+  std::span<const std::uint64_t> record_entries_, record_bytes_;
+  std::span<const std::uint8_t> record_flags_, record_operation_;
+  std::span<const std::uint32_t> record_error_;
+  std::uint64_t content_hash_ = 0;
+};
+
+}  // namespace pwalk::schema
