@@ -66,7 +66,7 @@ inline constexpr std::array kColumns{
     ColumnSpec{Column::depth, "depth", ElementType::u4, "I", "0 for a root"},
     ColumnSpec{Column::error, "error", ElementType::u4, "I", "errno of the failed operation, or 0"},
     ColumnSpec{Column::operation, "operation", ElementType::u1, "C", "which call failed, see Operation"},
-    ColumnSpec{Column::flags, "flags", ElementType::u1, "C", "bits, see EntryFlag"},
+    ColumnSpec{Column::flags, "flags", ElementType::u4, "I", "bits, see EntryFlag"},
 };
 inline constexpr std::size_t kColumnCount = kColumns.size();
 
@@ -114,7 +114,7 @@ inline constexpr std::array<std::string_view, 7> kOperationNames{
     "none", "open", "getdents", "statx", "chdir", "path", "readdir"};
 
 /// Bits of the `flags` column.
-enum EntryFlag : std::uint8_t {
+enum EntryFlag : std::uint32_t {
   kLazy = 1,        ///< attributes were asked with AT_STATX_DONT_SYNC
   kSaturated = 2,   ///< a time did not fit int64 nanoseconds and was clamped
   kVanished = 4,    ///< gone between readdir and stat; no error

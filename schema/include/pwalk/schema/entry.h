@@ -13,9 +13,9 @@ struct Entry {
   std::string_view name;  ///< bytes; anything but '/' and NUL, any length
   ColumnSet known;
   char type = '?';
-  std::uint8_t flags = 0;  ///< EntryFlag bits
   Operation operation = Operation::none;
-  std::uint32_t error = 0;
+  std::uint32_t flags = 0;  ///< EntryFlag bits
+  std::uint32_t error = 0;  ///< errno of `operation`, or 0
   std::uint32_t mode = 0, nlink = 0, uid = 0, gid = 0, rdev = 0, depth = 0;
   std::uint64_t inode = 0, device = 0, size = 0, blocks = 0, mount_id = 0;
   std::int64_t atime = 0, mtime = 0, ctime = 0, btime = 0;

@@ -30,7 +30,15 @@ struct BatchLimits {
 /// Protocol: begin_directory, then append for its entries, then end_directory
 /// when it is done; a directory may be begun again later (it was suspended, or
 /// the batch was flushed in the middle): it then gets another table row.
-/// Check full() after each append and flush with finish().
+/// append and end_directory refuse, and change nothing, when the batch would
+/// exceed its limits; then flush with finish(), begin the directory again and
+/// repeat the call. An empty batch refuses nothing, so a row that is larger than
+/// the limits travels alone:
+///
+///     while (!builder.append(entry)) {
+///       publish(builder.finish());
+///       builder.begin_directory(path, inode);
+///     }
 class EntryBatchBuilder {
  public:
   static constexpr std::uint32_t kMaxRows = 32767;  ///< directory numbers are int16
@@ -44,15 +52,16 @@ class EntryBatchBuilder {
   /// the previous path; a directory without rows or record leaves no trace.
   void begin_directory(std::string_view path, std::uint64_t inode);
 
-  /// Adds a row to the current directory. Requires begin_directory since the
-  /// last finish(), and !full().
-  void append(const Entry& entry);
+  /// Adds a row to the current directory; false if it does not fit. Requires
+  /// begin_directory since the last finish() or end_directory().
+  [[nodiscard]] bool append(const Entry& entry);
 
-  /// Closes the current directory with its record.
-  void end_directory(const DirectoryRecord& record);
+  /// Closes the current directory with its record; false if it does not fit. It
+  /// always fits where the directory has a row in this batch.
+  [[nodiscard]] bool end_directory(const DirectoryRecord& record);
 
   bool empty() const;  ///< neither rows nor records
-  bool full() const;   ///< another ordinary row might exceed the limits
+  bool full() const;   ///< no row fits any more: a good moment to flush
   std::uint32_t rows() const;
 
   /// Serialises and forgets what was appended. The current directory ends with
