@@ -78,3 +78,13 @@ function(pwalk_test name)
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 300
     ENVIRONMENT_MODIFICATION "GTEST_OUTPUT=set:xml:${PROJECT_BINARY_DIR}/test-results/${name}.xml")
 endfunction()
+
+# pwalk_pytest(NAME FILE [LABELS ...]): one file of Python tests. PWALK_BUILD_DIR tells it where the programs are.
+function(pwalk_pytest name file)
+  cmake_parse_arguments(ARG "" "" "LABELS" ${ARGN})
+  add_test(NAME ${name} COMMAND ${Python_EXECUTABLE} -m pytest -q -rs -p no:cacheprovider ${file}
+           --junit-xml=${PROJECT_BINARY_DIR}/test-results/${name}.xml
+           WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 300
+    ENVIRONMENT "PWALK_BUILD_DIR=${PROJECT_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1")
+endfunction()

@@ -11,6 +11,7 @@ this machine is a failure. Exit 0 only when nothing failed and something passed.
 import fnmatch
 import os
 import pathlib
+import shutil
 import sys
 import xml.etree.ElementTree as ElementTree
 from typing import NamedTuple
@@ -41,6 +42,10 @@ def numa_nodes() -> int:
     return len(list(pathlib.Path("/sys/devices/system/node").glob("node[0-9]*")))
 
 
+def can_serve_fuse() -> bool:
+    return os.access("/dev/fuse", os.R_OK | os.W_OK) and shutil.which("fusermount3") is not None
+
+
 # What a machine can lack, and how to see that it does. expected_skips.txt uses these words.
 LACKS = {
     "root": lambda: os.geteuid() != 0,
@@ -49,6 +54,7 @@ LACKS = {
     "loop-xfs": lambda: not (loop_devices() and filesystem_known("xfs")),
     "loop-btrfs": lambda: not (loop_devices() and filesystem_known("btrfs")),
     "huge-pages": lambda: free_huge_pages() == 0,
+    "fuse": lambda: not can_serve_fuse(),
     "second-node": lambda: numa_nodes() < 2,
     "nothing": lambda: True,
 }

@@ -12,6 +12,7 @@ PWALK_BUILD_PACKAGES=(
 )
 PWALK_TEST_PACKAGES=(
   python3-pytest e2fsprogs xfsprogs btrfs-progs mount strace
+  fuse3 libfuse3-dev
 )
 
 pwalk_say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
