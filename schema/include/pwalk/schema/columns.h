@@ -1,8 +1,10 @@
 #pragma once
 
 #include <array>
-#include <bitset>
+#include <bit>
+#include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string_view>
 
@@ -70,7 +72,9 @@ inline constexpr std::array kColumns{
 };
 inline constexpr std::size_t kColumnCount = kColumns.size();
 
-constexpr const ColumnSpec& spec_of(Column column) { return kColumns[std::size_t(column)]; }
+constexpr const ColumnSpec& spec_of(Column column) {
+  return kColumns[std::size_t(column)];
+}
 
 constexpr std::optional<Column> column_named(std::string_view name) {
   for (const ColumnSpec& spec : kColumns)
@@ -93,10 +97,17 @@ class ColumnSet {
   constexpr bool has(Column column) const { return bits_ >> unsigned(column) & 1; }
   constexpr void insert(Column column) { bits_ |= std::uint64_t{1} << unsigned(column); }
   constexpr void erase(Column column) { bits_ &= ~(std::uint64_t{1} << unsigned(column)); }
+  constexpr bool empty() const { return bits_ == 0; }
+  constexpr std::size_t size() const { return std::size_t(std::popcount(bits_)); }
   constexpr std::uint64_t bits() const { return bits_; }
+  friend constexpr ColumnSet operator|(ColumnSet a, ColumnSet b) { return ColumnSet(a.bits_ | b.bits_); }
+  friend constexpr ColumnSet operator&(ColumnSet a, ColumnSet b) { return ColumnSet(a.bits_ & b.bits_); }
+  friend constexpr ColumnSet operator-(ColumnSet a, ColumnSet b) { return ColumnSet(a.bits_ & ~b.bits_); }
   constexpr bool operator==(const ColumnSet&) const = default;
 
  private:
+  explicit constexpr ColumnSet(std::uint64_t bits) : bits_(bits) {}
+
   std::uint64_t bits_ = 0;
 };
 
@@ -106,29 +117,29 @@ enum class Operation : std::uint8_t {
   open = 1,
   getdents = 2,
   statx = 3,
-  chdir = 4,      ///< reopening a directory whose descriptor had been given back
-  path = 5,       ///< the path was too long to be carried (ENAMETOOLONG)
-  readdir = 6,    ///< the listing made no progress (ELOOP)
+  chdir = 4,    ///< reopening a directory whose descriptor had been given back
+  path = 5,     ///< the path was too long to be carried (ENAMETOOLONG)
+  readdir = 6,  ///< the listing made no progress (ELOOP)
 };
-inline constexpr std::array<std::string_view, 7> kOperationNames{
-    "none", "open", "getdents", "statx", "chdir", "path", "readdir"};
+inline constexpr std::array<std::string_view, 7> kOperationNames{"none",  "open", "getdents", "statx",
+                                                                 "chdir", "path", "readdir"};
 
 /// Bits of the `flags` column.
 enum EntryFlag : std::uint32_t {
-  kLazy = 1,        ///< attributes were asked with AT_STATX_DONT_SYNC
-  kSaturated = 2,   ///< a time did not fit int64 nanoseconds and was clamped
-  kVanished = 4,    ///< gone between readdir and stat; no error
-  kChanged = 8,     ///< another object stood under this name when it was opened
-  kLoop = 16,       ///< an ancestor of itself; not entered
-  kOtherMount = 32, ///< on another mount than its directory
+  kLazy = 1,         ///< attributes were asked with AT_STATX_DONT_SYNC
+  kSaturated = 2,    ///< a time did not fit int64 nanoseconds and was clamped
+  kVanished = 4,     ///< gone between readdir and stat; no error
+  kChanged = 8,      ///< another object stood under this name when it was opened
+  kLoop = 16,        ///< an ancestor of itself; not entered
+  kOtherMount = 32,  ///< on another mount than its directory
 };
-inline constexpr std::array<std::string_view, 6> kEntryFlagNames{
-    "lazy", "saturated", "vanished", "changed", "loop", "other_mount"};
+inline constexpr std::array<std::string_view, 6> kEntryFlagNames{"lazy",    "saturated", "vanished",
+                                                                 "changed", "loop",      "other_mount"};
 
 /// Bits of a directory record's flags.
 enum DirectoryFlag : std::uint8_t {
-  kComplete = 1,          ///< read to the end
-  kDirectoryVanished = 2, ///< gone before it could be read; no error
+  kComplete = 1,           ///< read to the end
+  kDirectoryVanished = 2,  ///< gone before it could be read; no error
 };
 
 }  // namespace pwalk::schema

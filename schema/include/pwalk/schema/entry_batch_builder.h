@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -15,14 +16,14 @@ struct FinishedBatch {
   std::span<const std::byte> bytes;  ///< place it at a 64-byte-aligned address
   std::uint32_t rows = 0;
   std::uint32_t records = 0;
-  std::uint64_t file_bytes = 0;    ///< sum of the sizes of its regular files, saturated
+  std::uint64_t file_bytes = 0;    ///< as EntryBatchView::file_bytes()
   std::uint64_t content_hash = 0;  ///< see row_hash.h
 };
 
 /// When a batch is full.
 struct BatchLimits {
-  std::uint32_t rows = 4096;          ///< at most kMaxRows
-  std::size_t bytes = 252 * 1024;     ///< aim of the serialised size; one huge row may exceed it
+  std::uint32_t rows = 4096;       ///< at most kMaxRows
+  std::size_t bytes = 252 * 1024;  ///< aim of the serialised size; one huge row may exceed it
 };
 
 /// Rows in, columns out. Keeps its buffers from batch to batch. One thread.
@@ -69,7 +70,7 @@ class EntryBatchBuilder {
   FinishedBatch finish();
 
  private:
-  struct State;
+  class State;
   std::unique_ptr<State> state_;
 };
 

@@ -5,14 +5,16 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "pwalk/base/result.h"
 #include "pwalk/schema/entry.h"
 
 namespace pwalk::schema {
 
-/// One fixed-width column, pointing into the batch.
+struct BatchContent;
+
+/// One fixed-width column, pointing into the batch. Whether it is constant and
+/// whether it has nulls are independent: where a row is null its value is 0.
 struct ColumnView {
   const std::byte* values = nullptr;  ///< null: the batch lacks this column
   std::uint32_t width = 0;            ///< bytes per element
@@ -22,13 +24,26 @@ struct ColumnView {
 
   explicit operator bool() const { return values != nullptr; }
   bool is_valid(std::uint32_t row) const { return !valid || (valid[row / 8] >> (row % 8) & 1); }
-  /// Value of a row (0 where null), widened with the sign of T. T's size need not match.
+  /// Value of a row (0 where null), widened to T, which need not have the column's width.
   template <class T>
   T at(std::uint32_t row) const {
     const std::byte* from = values + (constant ? 0 : std::size_t(row) * width);
-    std::uint64_t raw = 0;
-    std::memcpy(&raw, from, width);
-    return static_cast<T>(raw);
+    switch (width) {
+      case 1:
+        return static_cast<T>(load<std::uint8_t>(from));
+      case 4:
+        return static_cast<T>(load<std::uint32_t>(from));
+      default:
+        return static_cast<T>(load<std::uint64_t>(from));
+    }
+  }
+
+ private:
+  template <class Stored>
+  static Stored load(const std::byte* from) {
+    Stored value;
+    std::memcpy(&value, from, sizeof value);
+    return value;
   }
 };
 
@@ -40,17 +55,13 @@ struct PlacedRecord {
 
 /// Read access to one batch. check() looks at every byte that later calls
 /// trust, once; after it nothing here can read out of bounds as long as the
-/// bytes do not change. Borrows the bytes; cheap to move; const calls are
+/// bytes do not change. Borrows the bytes; allocates nothing; const calls are
 /// thread-safe.
 class EntryBatchView {
  public:
-  /// EPROTO with what is wrong and the offset: structure (FlatBuffers'
-  /// verifier), version, alignment, equal lengths, ascending offsets, directory
-  /// numbers, contiguous runs, prefix chains, path lengths up to kMaxPathBytes.
-  /// `bytes` must be 64-byte aligned (EINVAL otherwise).
+  /// EPROTO with what is wrong and the offset; FORMAT.md lists all that is looked
+  /// at. `bytes` must be 64-byte aligned (EINVAL otherwise).
   static Result<EntryBatchView> check(std::span<const std::byte> bytes);
-
-  static constexpr std::size_t kMaxPathBytes = std::size_t{1} << 30;
 
   std::span<const std::byte> bytes() const { return bytes_; }
   std::uint32_t rows() const { return rows_; }
@@ -66,9 +77,11 @@ class EntryBatchView {
 
   /// Per row, the row of the directory table.
   std::span<const std::int16_t> directory_index() const { return directory_; }
-  std::uint32_t directory_count() const { return std::uint32_t(path_lengths_.size()); }
+  std::uint32_t directory_count() const { return std::uint32_t(directory_inode_.size()); }
   /// Length of a directory's path in bytes; 0 for `/`, whose path is stored empty.
-  std::size_t directory_path_length(std::uint32_t directory) const { return path_lengths_[directory]; }
+  std::size_t directory_path_length(std::uint32_t directory) const {
+    return shared_[directory] + suffix(directory).size();
+  }
   /// Appends a directory's path. O(length + tree depth).
   void append_directory_path(std::uint32_t directory, std::string& out) const;
   std::uint64_t directory_inode(std::uint32_t directory) const { return directory_inode_[directory]; }
@@ -87,6 +100,13 @@ class EntryBatchView {
 
  private:
   friend class BatchChecker;
+  friend std::uint64_t hash_rows(const EntryBatchView& batch);
+  BatchContent content() const;
+  std::string_view suffix(std::uint32_t directory) const {
+    const auto from = std::size_t(suffix_offsets_[directory]);
+    return suffix_bytes_.substr(from, std::size_t(suffix_offsets_[directory + 1]) - from);
+  }
+
   std::span<const std::byte> bytes_;
   std::uint32_t rows_ = 0;
   ColumnSet columns_;
@@ -99,7 +119,6 @@ class EntryBatchView {
   std::span<const std::int32_t> suffix_offsets_;
   std::string_view suffix_bytes_;
   std::span<const std::uint64_t> directory_inode_;
-  std::vector<std::size_t> path_lengths_;
   std::uint32_t record_count_ = 0;
   std::span<const std::int16_t> record_directory_;
   std::span<const std::uint64_t> record_entries_, record_bytes_;

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <flatbuffers/flatbuffers.h>
+
+#include <cstddef>
+#include <span>
+
+#include "batch_content.h"
+#include "directory_coder.h"
+#include "entry_batch_generated.h"
+#include "record_columns.h"
+
+namespace pwalk::schema {
+
+/// `version` of the batches written and read here.
+inline constexpr std::uint16_t kBatchVersion = 1;
+
+/// Serialises batches, into one buffer that it keeps.
+class BatchWriter {
+ public:
+  /// Most that the tables, the ends of the batch and one vector beyond its
+  /// elements (length field, alignment) can take; `columns` of them are stored.
+  static constexpr std::size_t kVectorOverhead = 4 + 63;
+  static constexpr std::size_t overhead(std::size_t columns) {
+    constexpr std::size_t kTables = 384, kColumnTable = 32, kOtherVectors = 15;
+    return kTables + columns * (kColumnTable + kVectorOverhead) + kOtherVectors * kVectorOverhead;
+  }
+
+  explicit BatchWriter(std::size_t expected_bytes) : buffer_(expected_bytes) {}
+
+  /// The finished batch; valid until the next call.
+  std::span<const std::byte> write(const BatchContent& content, const DirectoryCoder& directories,
+                                   const RecordColumns& records, std::uint64_t content_hash);
+
+ private:
+  template <class T>
+  flatbuffers::Offset<flatbuffers::Vector<T>> vector_of(const T* elements, std::size_t count);
+  template <class Container>
+  auto vector_of(const Container& elements) {
+    return vector_of(elements.data(), elements.size());
+  }
+  flatbuffers::Offset<flatbuffers::Vector<std::uint8_t>> bytes_of(std::string_view bytes);
+
+  flatbuffers::Offset<wire::ColumnData> column(std::size_t id, const ColumnView& view, std::uint32_t rows);
+  flatbuffers::Offset<wire::DirectoryTable> directory_table(const DirectoryCoder& directories);
+  flatbuffers::Offset<wire::DirectoryRecordTable> record_table(const RecordColumns& records);
+
+  flatbuffers::FlatBufferBuilder buffer_;
+};
+
+}  // namespace pwalk::schema

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "pwalk/schema/entry_batch_builder.h"
+#include "pwalk/schema/entry_batch_view.h"
+
+namespace pwalk::schema::testing {
+
+using Random = std::mt19937_64;
+
+/// PWALK_TEST_SEED, or a new seed; printed, so that a failure can be replayed.
+std::uint64_t test_seed();
+
+inline std::uint64_t below(Random& random, std::uint64_t limit) {
+  return random() % limit;
+}
+inline bool one_in(Random& random, std::uint64_t n) {
+  return below(random, n) == 0;
+}
+
+/// A row that owns its name.
+struct Row {
+  std::string directory;
+  std::string name;
+  Entry entry;  ///< entry.name is empty; entry_of() fills it in
+
+  std::string path() const { return directory + "/" + name; }
+};
+Entry entry_of(const Row& row);
+
+struct Listing {
+  std::string path;
+  std::uint64_t inode = 0;
+  std::vector<Row> rows;
+  bool has_record = true;  ///< else it was suspended
+  DirectoryRecord record;
+};
+
+/// Bytes a file may be named with, from friendly to vicious; 1 to 255 of them.
+std::string random_name(Random& random);
+
+/// How far the values of a tree's rows differ.
+enum class Values { alike, plausible, wild };
+Entry random_entry(Random& random, Values values, bool with_nulls);
+
+/// A random tree, listed depth first, directories left and entered again now and then.
+std::vector<Listing> random_tree(Random& random, std::size_t rows, Values values, bool with_nulls);
+
+/// Runs listings through a builder, flushing as its protocol says. Batches are
+/// copied to aligned memory.
+class AlignedBytes;
+struct Built {
+  std::vector<AlignedBytes> batches;
+  std::vector<FinishedBatch> facts;  ///< `bytes` no longer valid
+};
+Built build(const std::vector<Listing>& tree, ColumnSet columns, BatchLimits limits);
+
+/// 64-byte-aligned copy that can be changed.
+class AlignedBytes {
+ public:
+  explicit AlignedBytes(std::span<const std::byte> bytes, std::size_t misplaced_by = 0);
+  std::span<std::byte> span() { return {start_, size_}; }
+  std::span<const std::byte> span() const { return {start_, size_}; }
+
+ private:
+  std::unique_ptr<std::byte[]> memory_;
+  std::byte* start_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+}  // namespace pwalk::schema::testing
