@@ -6,7 +6,7 @@ set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 . tools/setup.sh
 
-pwalk_install "${PWALK_BUILD_PACKAGES[@]}" "${PWALK_TEST_PACKAGES[@]}" || exit 1
+pwalk_install "${PWALK_PACKAGES[@]}" || exit 1
 pwalk_build release || exit 1
 . tests/ctest.sh
 pwalk_ctest release "$@"

@@ -10,7 +10,7 @@ target=$(cd "$(dirname -- "$target")" && printf '%s/%s' "$PWD" "$(basename -- "$
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 3
 . tools/setup.sh
 
-pwalk_install "${PWALK_BUILD_PACKAGES[@]}" || exit 3
+pwalk_install "${PWALK_PACKAGES[@]}" || exit 3
 pwalk_build release || exit 3
 
 work=$(mktemp -d) || exit 3

@@ -1,18 +1,14 @@
 # What a bare Debian needs before pwalk can be built and tested; sourced by tests/run.sh, tools/demo.sh and .ci/run.
 # Every function returns non-zero after one line on stderr that says what to do.
 
-# Debian packages. `build` makes and runs pwalk; `test` adds what only the tests use.
-PWALK_BUILD_PACKAGES=(
-  g++ cmake ninja-build pkg-config
-  libboost-dev libexpected-dev libfmt-dev libspdlog-dev libcli11-dev nlohmann-json3-dev
-  libflatbuffers-dev flatbuffers-compiler flatbuffers-compiler-dev libxxhash-dev libhwy-dev
-  liburing-dev libnuma-dev libbpf-dev
-  python3-dev python3-numpy pybind11-dev
-  libgtest-dev libgmock-dev libbenchmark-dev
-)
-PWALK_TEST_PACKAGES=(
-  python3-pytest e2fsprogs xfsprogs btrfs-progs mount strace
-  fuse3 libfuse3-dev
+# Debian packages, in order: what builds it, what it is made of, what its tests and measurements use.
+PWALK_PACKAGES=(
+  g++ cmake ninja-build pkg-config python3-dev
+  libboost-dev libexpected-dev libfmt-dev libspdlog-dev libcli11-dev nlohmann-json3-dev libxxhash-dev libhwy-dev
+  libflatbuffers-dev flatbuffers-compiler flatbuffers-compiler-dev liburing-dev libnuma-dev libbpf-dev
+  python3-numpy pybind11-dev
+  libgtest-dev libgmock-dev libbenchmark-dev python3-pytest
+  strace mount e2fsprogs xfsprogs btrfs-progs fuse3 libfuse3-dev
 )
 
 pwalk_say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
