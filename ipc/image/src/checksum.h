@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 
@@ -24,12 +25,17 @@ inline std::uint32_t name_hash(std::string_view name, std::uint64_t seed) {
 /// The checksum of something that is written piece by piece.
 class RunningChecksum {
  public:
-  explicit RunningChecksum(std::uint64_t offset) { XXH3_64bits_reset_withSeed(&state_, offset); }
-  void add(std::span<const std::byte> bytes) { XXH3_64bits_update(&state_, bytes.data(), bytes.size()); }
-  std::uint64_t value() const { return XXH3_64bits_digest(&state_); }
+  explicit RunningChecksum(std::uint64_t offset) : state_(XXH3_createState()) {
+    XXH3_64bits_reset_withSeed(state_.get(), offset);
+  }
+  void add(std::span<const std::byte> bytes) { XXH3_64bits_update(state_.get(), bytes.data(), bytes.size()); }
+  std::uint64_t value() const { return XXH3_64bits_digest(state_.get()); }
 
  private:
-  XXH3_state_t state_;
+  struct Free {
+    void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
+  };
+  std::unique_ptr<XXH3_state_t, Free> state_;
 };
 
 }  // namespace pwalk::image

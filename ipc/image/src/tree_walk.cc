@@ -2,14 +2,17 @@
 
 #include <algorithm>
 
+#include "path_text.h"
+
 namespace pwalk {
 
 Result<TreeWalk> TreeWalk::start(const ResultsFilesystem& results, std::string_view path, const TreeWalkOptions& options) {
   TreeWalk walk(results, options);
   auto entry = results.stat(path);
   if (!entry) return tl::unexpected(entry.error());
-  walk.path_ = path;
-  while (walk.path_.size() > 1 && walk.path_.back() == '/') walk.path_.pop_back();
+  std::string storage;
+  bool directory_wanted = false;
+  walk.path_ = *image::resolve_path(path, storage, directory_wanted);  // stat() has taken it
   walk.entry_ = *entry;
   return walk;
 }
