@@ -1,8 +1,8 @@
 """Measures whole programs on one tree, in interleaved pairs with the floor. See bench/README.md.
 
 Each contender runs once per round, next to a run of the floor of its own (alternately before and after it), so that
-whatever else the machine does falls on both. The ratio of a contender is the median over the rounds of its wall time
-over that neighbour's.
+whatever else the machine does falls on both. The ratio of a contender is the median over the rounds of its wall (CPU)
+time over that neighbour's.
 """
 
 import argparse
@@ -16,7 +16,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from typing import NamedTuple
 
@@ -27,34 +26,30 @@ FIND_FIELDS = r"%p %y %i %D %m %n %U %G %s %b %A@ %T@ %C@\n"
 class Contender(NamedTuple):
     name: str
     does: str
-    programs: list[list[str]]  # all started at once; the first is the walker
-    output: str = os.devnull  # where the last program's stdout goes
+    programs: list[list[str]]  # all started at once
 
 
 class Run(NamedTuple):
-    wall: float
+    wall: float  # from before the first program starts until the last has ended
     cpu: float
     peak_mib: list[float]  # per program, in the order of Contender.programs
 
 
-def run(contender: Contender) -> Run:
-    """From before the first program starts until the last has ended."""
-    start = time.monotonic()
-    with open(contender.output, "wb") as output:
-        running = [subprocess.Popen(program, stdout=output if program is contender.programs[-1] else subprocess.DEVNULL,
-                                    stderr=subprocess.DEVNULL) for program in contender.programs]
-        watchdog = threading.Timer(PATIENCE, lambda: [process.kill() for process in running])
-        watchdog.start()
-        ended = [os.wait4(process.pid, 0) for process in running]
-        watchdog.cancel()
-    wall = time.monotonic() - start
-    for process, (_, status, _usage) in zip(running, ended):
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode not in (0, 1):
-            raise SystemExit(f"{contender.name}: {process.args[0]} ended with {process.returncode}")
-    usages = [usage for _, _, usage in ended]
-    return Run(wall, sum(usage.ru_utime + usage.ru_stime for usage in usages),
-               [usage.ru_maxrss / 1024 for usage in usages])
+class Failed(Exception):
+    pass
+
+
+def run(build: pathlib.Path, contender: Contender) -> Run:
+    command = [str(build / "bench/stopwatch")]
+    for program in contender.programs:
+        command += (["---"] if program is not contender.programs[0] else []) + program
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True)
+    told = json.loads(done.stdout)
+    for program, each in zip(contender.programs, told["programs"]):
+        if each["exit"] != 0:
+            raise Failed(f"{contender.name}: {' '.join(program)} ended with {each['exit']}")
+    return Run(told["wall"], sum(each["cpu"] for each in told["programs"]),
+               [each["peak_mib"] for each in told["programs"]])
 
 
 def scanner(build: pathlib.Path, tree: str, scan: str, consumers: int) -> list[str]:
@@ -75,13 +70,22 @@ def our_contenders(build: pathlib.Path, tree: str) -> list[Contender]:
     ]
 
 
+def bfs_has_threads() -> bool:
+    """Since version 3."""
+    if shutil.which("bfs") is None:
+        return False
+    told = subprocess.run(["bfs", "--version"], capture_output=True, text=True, check=True).stdout
+    return int(told.split()[1].split(".")[0]) >= 3
+
+
 def other_contenders(tree: str, threads: int) -> list[Contender]:
     """Those that are installed. Each looks at every entry's attributes."""
     never = ["-links", "+1000000000"]
+    bfs = ["bfs", f"-j{threads}"] if bfs_has_threads() else ["bfs"]
     known = [
         Contender("find", "one stat each, prints nothing", [["find", tree, *never]]),
         Contender("find -printf", "13 fields as text", [["find", tree, "-printf", FIND_FIELDS]]),
-        Contender(f"bfs -j{threads}", "one stat each, prints nothing", [["bfs", f"-j{threads}", tree, *never]]),
+        Contender(" ".join(bfs), "one stat each, prints nothing", [[*bfs, tree, *never]]),
         Contender(f"fd -j{threads}", "one stat each, prints nothing",
                   [["fdfind", "-u", f"-j{threads}", "-S", "+1000t", ".", tree]]),
         Contender("du -s", "one stat each, one line", [["du", "-s", tree]]),
@@ -97,15 +101,18 @@ class Series:
         self.runs: list[Run] = []
         self.beside: list[Run] = []
 
-    def measure(self, floor: Contender, floor_first: bool) -> None:
+    def measure(self, build: pathlib.Path, floor: Contender, floor_first: bool) -> None:
         if floor_first:
-            self.beside.append(run(floor))
-        self.runs.append(run(self.contender))
+            self.beside.append(run(build, floor))
+        self.runs.append(run(build, self.contender))
         if not floor_first:
-            self.beside.append(run(floor))
+            self.beside.append(run(build, floor))
 
     def ratio(self) -> float:
         return statistics.median(own.wall / other.wall for own, other in zip(self.runs, self.beside))
+
+    def cpu_ratio(self) -> float:
+        return statistics.median(own.cpu / other.cpu for own, other in zip(self.runs, self.beside))
 
     def line(self) -> str:
         wall = statistics.median(each.wall for each in self.runs)
@@ -113,17 +120,17 @@ class Series:
         peaks = [max(peak) for peak in zip(*(each.peak_mib for each in self.runs))]
         memory = " + ".join(f"{peak:.0f}" for peak in peaks)
         return (f"| {self.contender.name} | {self.contender.does} | {wall:.3f} | {self.ratio():.2f} | {cpu:.2f} "
-                f"| {memory} |")
+                f"| {self.cpu_ratio():.2f} | {memory} |")
 
 
-def measure_all(floor: Contender, contenders: list[Contender], rounds: int, seed: int) -> list[Series]:
+def measure_all(asked: argparse.Namespace, floor: Contender, contenders: list[Contender]) -> list[Series]:
     series = [Series(contender) for contender in contenders]
-    order = random.Random(seed)
-    for contender in [floor, *contenders]:  # caches and page tables warm for everybody
-        run(contender)
+    order, rounds = random.Random(asked.seed), asked.rounds
+    for contender in [floor, *contenders]:  # caches warm for everybody
+        run(asked.build, contender)
     for number in range(rounds):
         for one in order.sample(series, len(series)):
-            one.measure(floor, floor_first=(number + series.index(one)) % 2 == 0)
+            one.measure(asked.build, floor, floor_first=(number + series.index(one)) % 2 == 0)
         print(f"round {number + 1} of {rounds}", file=sys.stderr)
     return series
 
@@ -148,10 +155,10 @@ def table(host: dict, entries: int, floor_runs: list[Run], series: list[Series],
         f"{entries:,} entries; {host['cpus']} CPUs ({host['cpu']}), Linux {host['kernel']}, load {host['load_before']:.2f} "
         f"before; {rounds} rounds; {host['date']}, {host['pwalk']}",
         "",
-        "| program | gives | wall s | × floor | CPU s | peak MiB per process |",
-        "|---|---|---|---|---|---|",
+        "| program | gives | wall s | × floor | CPU s | × floor | peak MiB per process |",
+        "|---|---|---|---|---|---|---|",
         f"| floor | nothing: getdents64 + statx | {wall:.3f} | 1.00 | {cpu:.2f} "
-        f"| {max(max(each.peak_mib) for each in floor_runs):.0f} |",
+        f"| 1.00 | {max(max(each.peak_mib) for each in floor_runs):.0f} |",
     ]
     return "\n".join(lines + [one.line() for one in series])
 
@@ -177,7 +184,7 @@ def measure(asked: argparse.Namespace, tree: str) -> None:
     host, entries = machine(), entries_of(floor)
     with tempfile.TemporaryDirectory(prefix="pwalk-bench-", dir="/dev/shm") as runtime:
         os.environ["PWALK_RUNTIME_DIR"] = runtime
-        series = measure_all(floor, contenders, asked.rounds, asked.seed)
+        series = measure_all(asked, floor, contenders)
     floor_runs = [each for one in series for each in one.beside]
     kept = {"machine": host, "entries": entries, "seed": asked.seed, "floor": floor_runs, "contenders": {
         one.contender.name: {"runs": one.runs, "beside": one.beside, "ratio": one.ratio()} for one in series}}
@@ -193,7 +200,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seed", type=int, default=1, help="of the order within a round")
     parser.add_argument("--against", action="append", default=[], help="another command; the tree is appended")
-    with_tree(parser.parse_args())
+    try:
+        with_tree(parser.parse_args())
+    except Failed as error:
+        sys.exit(f"whole_program.py: {error}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,87 @@
+"""The README's recipes are run as they stand there, with a tree of our own in place of /home and /data."""
+
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+README = (HERE.parents[1] / "README.md").read_text()
+BUILD = pathlib.Path(os.environ["PWALK_BUILD_DIR"])
+PATIENCE = 60
+
+
+def block_with(language: str, mark: str) -> str:
+    """The one block of the README in `language` that has `mark` in it."""
+    found = [block for block in re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL) if mark in block]
+    assert len(found) == 1, f"{len(found)} {language} blocks of the README have {mark!r}"
+    return found[0]
+
+
+@pytest.fixture
+def tree(tmp_path):
+    root = tmp_path / "a tree"
+    (root / "inner").mkdir(parents=True)
+    for number in range(20):
+        (root / "inner" / f"image-{number}.tiff").write_bytes(b"x" * (number * 1000))
+    (root / "with\nnewline").write_text("")
+    return root
+
+
+@pytest.fixture
+def environment(tmp_path):
+    with tempfile.TemporaryDirectory(prefix="pwalk-readme-", dir="/dev/shm") as runtime:
+        yield os.environ | {"PWALK_RUNTIME_DIR": runtime, "PYTHONPATH": str(BUILD / "python"),
+                            "PATH": f"{BUILD / 'bin'}:{os.environ['PATH']}"}
+
+
+def run(command: list, tree: pathlib.Path, environment: dict) -> str:
+    done = subprocess.run(command, cwd=tree.parent, env=environment, capture_output=True, text=True, timeout=PATIENCE,
+                          check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def run_shell(text: str, tree: pathlib.Path, environment: dict) -> str:
+    for stand_in in ("/home", "/data"):
+        text = text.replace(f" {stand_in} ", f" '{tree}' ")
+    assert str(tree) in text
+    return run(["bash", "-e", "-c", text + "\nwait"], tree, environment)
+
+
+def test_tail_prints_the_tree(tree, environment):
+    printed = run_shell(block_with("sh", "tail home"), tree, environment)
+    assert sorted(line for line in printed.splitlines() if line.endswith(".tiff")) == sorted(
+        str(path) for path in tree.rglob("*.tiff"))
+
+
+def test_pipeline_and_table_read_one_scan(tree, environment):
+    run_shell(block_with("sh", "--format null"), tree, environment)
+    listing = (tree.parent / "listing").read_text()
+    assert listing.count(".tiff") == 20
+    table = (tree.parent / "data.csv").read_bytes()
+    assert table.startswith(b"path,type,inode,")
+    assert table.count(b".tiff") == 20
+
+
+def test_usage_per_owner(tree, environment):
+    program = block_with("python", "most_common").replace('"/home"', repr(str(tree)))
+    assert str(tree) in program
+    printed = run(["/usr/bin/python3", "-c", program], tree, environment)
+    assert printed.split()[-2:] == ["GiB", str(os.geteuid())]
+
+
+def test_manifest(tree, environment):
+    scanner = subprocess.Popen(["pwalk-scanner", "--quiet", "--name", "data", tree], env=environment)
+    try:
+        run(["/usr/bin/python3", "-c", block_with("python", "manifest.tsv")], tree, environment)
+        assert scanner.wait(PATIENCE) == 0
+    finally:
+        scanner.kill()
+        scanner.wait()
+    lines = (tree.parent / "manifest.tsv").read_bytes().splitlines()
+    assert sorted(lines) == sorted(b"%d\t%s" % (path.stat().st_size, os.fsencode(path))
+                                   for path in tree.rglob("*.tiff") if path.stat().st_size > 0)
