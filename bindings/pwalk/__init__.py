@@ -1,0 +1,38 @@
+"""pwalk: a file system, walked once, read by any number of processes without a copy.
+
+>>> import pwalk
+>>> with pwalk.scan(example_tree) as scan:
+...     large = sum(int((batch["size"] > 1000).sum()) for batch in scan)
+"""
+
+import logging
+
+from pwalk._core import __version__
+from pwalk.batch import FLAGS, OPERATIONS, STRUCTURED, Batch, DirectoryRecord
+from pwalk.config import Config
+from pwalk.consumer import Consumer, ConsumerStats, attach
+from pwalk.errors import Evicted, MissedEntries, ProtocolError, PwalkError, ScannerDied, ScannerError
+from pwalk.scanner import Scan, scan
+
+__all__ = [
+    "FLAGS",
+    "OPERATIONS",
+    "STRUCTURED",
+    "Batch",
+    "Config",
+    "Consumer",
+    "ConsumerStats",
+    "DirectoryRecord",
+    "Evicted",
+    "MissedEntries",
+    "ProtocolError",
+    "PwalkError",
+    "Scan",
+    "ScannerDied",
+    "ScannerError",
+    "__version__",
+    "attach",
+    "scan",
+]
+
+logging.getLogger("pwalk").addHandler(logging.NullHandler())

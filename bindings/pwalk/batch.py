@@ -1,0 +1,420 @@
+"""A batch of entries: columns in shared memory, as numpy sees them."""
+
+from __future__ import annotations
+
+import datetime
+import grp
+import operator
+import os
+import pwd
+import time
+from typing import TYPE_CHECKING, Any, Iterable, NamedTuple, Sequence, Union
+
+import numpy as np
+
+from pwalk import _core
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+__all__ = ["FLAGS", "OPERATIONS", "STRUCTURED", "Batch", "DirectoryRecord"]
+
+FLAGS: dict[str, int] = dict(_core.FLAGS)
+"""Bits of the ``flags`` column by name, e.g. ``batch["flags"] & FLAGS["vanished"]``."""
+
+OPERATIONS: tuple[str, ...] = _core.OPERATIONS
+"""What the numbers of the ``operation`` column stand for: the call that failed."""
+
+STRUCTURED = np.dtype(
+    [("inode", "u8"), ("size", "u8"), ("uid", "u4"), ("gid", "u4"), ("mode", "u4"), ("mtime", "i8")], align=True
+)
+"""Type of the rows of `Batch.to_structured`: aligned as C aligns it, 40 bytes; ``mtime`` in nanoseconds."""
+
+Moment = Union[int, float, datetime.datetime, datetime.timedelta, "np.datetime64"]
+Text = Union[str, bytes]
+
+
+class DirectoryRecord(NamedTuple):
+    """What is known of one directory, said with the batch that has the last of its entries.
+
+    Attributes
+    ----------
+    path : bytes
+        Absolute; `b"/"` for the root of the file system.
+    entries : int
+        Rows emitted for it, in all batches.
+    bytes : int
+        Sum of those rows' sizes, at most 2**64 - 1.
+    complete : bool
+        Whether it was read to its end.
+    vanished : bool
+        Whether it was gone before it could be read, which is no error.
+    error : int
+        errno of what failed, or 0.
+    operation : str
+        What failed, one of `OPERATIONS`; "none" without an error.
+
+    Examples
+    --------
+    >>> record = DirectoryRecord(b"/srv", 2, 8192, True, False, 0, "none")
+    >>> record.complete, record.error
+    (True, 0)
+    """
+
+    path: bytes
+    entries: int
+    bytes: int
+    complete: bool
+    vanished: bool
+    error: int
+    operation: str
+
+
+class Batch:
+    """Some thousand entries of a scan, as columns.
+
+    Columns are read-only numpy arrays that point into the scanner's shared memory.
+    Each keeps the batch from being recycled for as long as it lives, so an array may
+    be kept after the batch, the consumer and even the scanner are gone. What is kept
+    is also withheld from the scanner, though: `copy` what is needed for long.
+
+    Names and paths are bytes, exactly as the kernel has them; `os.fsdecode` makes
+    the str that other functions take.
+
+    Batches come from a `Consumer`; they are not made by hand. Reading one from
+    several threads is fine. In a forked child a batch raises `PwalkError`: its
+    memory is still the parent's to give back. A `copy` may be used anywhere.
+
+    Examples
+    --------
+    >>> import pwalk
+    >>> with pwalk.scan(example_tree) as scan:
+    ...     for batch in scan:
+    ...         sizes = batch["size"]
+    ...         large = [batch.path(row) for row in batch.where(larger=1000)]
+    >>> sizes.flags.writeable
+    False
+    >>> [os.path.basename(path) for path in large]
+    [b'large.bin']
+    """
+
+    __slots__ = ("_handle",)
+
+    redelivered = False
+    """Whether another consumer had this batch before and did not finish with it."""
+
+    def __init__(self, handle: _core.BatchHandle) -> None:
+        self._handle = handle
+
+    def __len__(self) -> int:
+        return len(self._handle)
+
+    def __repr__(self) -> str:
+        try:
+            return f"<pwalk.Batch lane={self.lane} sequence={self.sequence} rows={len(self)}>"
+        except Exception as error:  # released, or another process's
+            return f"<pwalk.Batch: {error}>"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns this batch has; one that was not fetched is missing."""
+        return ("directory", "name", *self._handle.columns)
+
+    @property
+    def lane(self) -> int:
+        """The lane it came through; with `sequence` it identifies the batch within the scan."""
+        return self._handle.lane
+
+    @property
+    def sequence(self) -> int:
+        """Its place in its lane, counted from 0."""
+        return self._handle.sequence
+
+    @property
+    def nbytes(self) -> int:
+        """Its size in memory, in bytes."""
+        return self._handle.nbytes
+
+    def __getitem__(self, name: str) -> npt.NDArray[Any]:
+        """The column `name`, one element per row.
+
+        Parameters
+        ----------
+        name : str
+            One of `columns`.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``directory`` and ``name``: a new array of bytes objects. Everything else:
+            a read-only view of the shared memory, with dtype uint8, uint32, uint64 or,
+            for times in nanoseconds since 1970 UTC, int64. A column that is the same
+            for all rows has stride 0. A value that is not known is 0, see `valid`.
+
+        Raises
+        ------
+        KeyError
+            There is no such column; the message names those there are.
+        ValueError
+            The batch was released.
+        """
+        if name == "name":
+            return self._handle.names()
+        if name == "directory":
+            return self._handle.directories()
+        try:
+            return self._handle.column(name)
+        except KeyError:
+            raise self._no_column(name) from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.columns
+
+    def valid(self, name: str) -> npt.NDArray[np.bool_]:
+        """Whether the value of a column is known, for each row.
+
+        Parameters
+        ----------
+        name : str
+            One of `columns`.
+
+        Returns
+        -------
+        numpy.ndarray of bool
+            New memory.
+
+        Raises
+        ------
+        KeyError
+            There is no such column.
+        """
+        if name in ("name", "directory"):
+            return np.ones(len(self), dtype=bool)
+        try:
+            return self._handle.valid(name)
+        except KeyError:
+            raise self._no_column(name) from None
+
+    def path(self, row: int) -> bytes:
+        """The path of one row: its directory, a slash and its name.
+
+        Parameters
+        ----------
+        row : int
+            From 0; negative numbers count from the end.
+
+        Raises
+        ------
+        IndexError
+            There is no such row.
+        """
+        return self._handle.path(operator.index(row))
+
+    def paths(self, rows: npt.ArrayLike | None = None) -> list[bytes]:
+        """The paths of all rows, or of some.
+
+        Parameters
+        ----------
+        rows : array of int or bool, optional
+            Row numbers, in the order wanted, or a mask with one bool per row.
+
+        Returns
+        -------
+        list of bytes
+            For str: ``[os.fsdecode(path) for path in batch.paths()]``.
+
+        Raises
+        ------
+        IndexError
+            A row is not there, or the mask has the wrong length.
+        """
+        if rows is None:
+            return self._handle.paths()
+        wanted = np.asarray(rows)
+        if wanted.dtype == bool:
+            if wanted.shape != (len(self),):
+                raise IndexError(f"a mask of shape {wanted.shape} for a batch of {len(self)} rows")
+            wanted = np.flatnonzero(wanted)
+        if wanted.ndim != 1 or not (np.issubdtype(wanted.dtype, np.integer) or wanted.size == 0):
+            raise IndexError("rows must be one-dimensional and whole numbers or bool")
+        return self._handle.paths_of(wanted.astype(np.int64, casting="unsafe"))
+
+    @property
+    def directories(self) -> list[DirectoryRecord]:
+        """The records of the directories that end in this batch."""
+        return [DirectoryRecord._make(record) for record in self._handle.directory_records()]
+
+    @property
+    def name_offsets(self) -> npt.NDArray[np.int32]:
+        """Read-only view, rows + 1: name `i` is ``name_bytes[name_offsets[i]:name_offsets[i + 1]]``."""
+        return self._handle.name_offsets()
+
+    @property
+    def name_bytes(self) -> npt.NDArray[np.uint8]:
+        """Read-only view of all names, one after the other."""
+        return self._handle.name_bytes()
+
+    @property
+    def directory_index(self) -> npt.NDArray[np.int16]:
+        """Read-only view: for each row, the place of its directory in `directory_paths`. Rows of one directory lie together."""
+        return self._handle.directory_index()
+
+    @property
+    def directory_paths(self) -> list[bytes]:
+        """The directories that rows and records of this batch name. ``/`` is ``b""``, so that path = directory + ``/`` + name."""
+        return self._handle.directory_paths()
+
+    def where(
+        self,
+        *,
+        type: str | None = None,
+        suffix: Text | Sequence[Text] | None = None,
+        larger: int | None = None,
+        smaller: int | None = None,
+        older: Moment | None = None,
+        newer: Moment | None = None,
+        owner: int | str | None = None,
+        group: int | str | None = None,
+    ) -> npt.NDArray[np.intp]:
+        """The rows that meet every condition given, found without an object per entry.
+
+        A row whose value is not known meets no condition on that value.
+
+        Parameters
+        ----------
+        type : str, optional
+            One or more of find's letters ``f d l b c p s ?``: any of them.
+        suffix : bytes or str, or a sequence of them, optional
+            The name ends with it, or with one of them.
+        larger, smaller : int, optional
+            The size in bytes is above, or below, it.
+        older, newer : optional
+            The modification time is before, or after, this moment: nanoseconds since
+            1970 as int, seconds since 1970 as float, a `datetime.datetime` (without a
+            time zone: local time), a `numpy.datetime64` (UTC), or a
+            `datetime.timedelta` that counts back from now.
+        owner, group : int or str, optional
+            Number or name of the owning user, or group.
+
+        Returns
+        -------
+        numpy.ndarray of intp
+            Row numbers, ascending; good for `paths` and for indexing columns.
+
+        Raises
+        ------
+        KeyError
+            A column that a condition needs was not fetched, or there is no such user
+            or group.
+        TypeError, ValueError
+            A condition cannot be.
+
+        Examples
+        --------
+        >>> import pwalk
+        >>> with pwalk.scan(example_tree) as scan:
+        ...     sorted(os.path.basename(path) for batch in scan
+        ...            for path in batch.paths(batch.where(suffix=(".py", ".txt"), smaller=1000)))
+        [b'notes.txt', b'tool.py']
+        """
+        found = np.ones(len(self), dtype=bool)
+        if type is not None:
+            found &= np.isin(self["type"], np.frombuffer(_type_letters(type), dtype=np.uint8))
+        if suffix is not None:
+            found &= self._handle.names_end_with(_suffixes(suffix))
+        if larger is not None:
+            found &= self._known("size", self["size"] > _unsigned("larger", larger, 64))
+        if smaller is not None:
+            found &= self._known("size", self["size"] < _unsigned("smaller", smaller, 64))
+        if older is not None:
+            found &= self._known("mtime", self["mtime"] < _nanoseconds("older", older))
+        if newer is not None:
+            found &= self._known("mtime", self["mtime"] > _nanoseconds("newer", newer))
+        if owner is not None:
+            uid = pwd.getpwnam(owner).pw_uid if isinstance(owner, str) else owner
+            found &= self._known("uid", self["uid"] == _unsigned("owner", uid, 32))
+        if group is not None:
+            gid = grp.getgrnam(group).gr_gid if isinstance(group, str) else group
+            found &= self._known("gid", self["gid"] == _unsigned("group", gid, 32))
+        return np.flatnonzero(found)
+
+    def to_structured(self) -> npt.NDArray[np.void]:
+        """One record per row: ``inode size uid gid mode mtime``, see `STRUCTURED`.
+
+        Returns
+        -------
+        numpy.ndarray
+            New memory of the caller's own, 40 bytes a row. Unknown values are 0.
+
+        Raises
+        ------
+        KeyError
+            One of the columns was not fetched.
+        """
+        rows = np.empty(len(self), dtype=STRUCTURED)
+        for name in STRUCTURED.names or ():
+            rows[name] = self[name]
+        return rows
+
+    def copy(self) -> Batch:
+        """The same batch on the heap; it withholds nothing from the scanner.
+
+        Raises
+        ------
+        MemoryError
+            There is not enough memory.
+        """
+        return type(self)(self._handle.copy())
+
+    def release(self) -> None:
+        """Gives the batch back to the scanner now, instead of when the last reference goes.
+
+        Raises
+        ------
+        BufferError
+            Arrays that point into it are still in use.
+        """
+        self._handle.release()
+
+    def _no_column(self, name: str) -> KeyError:
+        return KeyError(f"no column {name!r} in this batch; there are {', '.join(self.columns)}")
+
+    def _known(self, name: str, met: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        return met & self._handle.valid(name) if self._handle.null_count(name) else met
+
+
+def _type_letters(letters: str) -> bytes:
+    allowed = "fdlbcps?"
+    if not isinstance(letters, str) or not letters or any(letter not in allowed for letter in letters):
+        raise ValueError(f"type {letters!r}: allowed are one or more of the letters {' '.join(allowed)}")
+    return letters.encode()
+
+
+def _suffixes(given: Text | Sequence[Text]) -> list[bytes]:
+    if isinstance(given, (str, bytes)):
+        return [os.fsencode(given)]
+    return [os.fsencode(suffix) for suffix in given]
+
+
+def _unsigned(condition: str, value: int, bits: int) -> np.unsignedinteger[Any]:
+    number = operator.index(value)
+    if not 0 <= number < 1 << bits:
+        raise ValueError(f"{condition} {number}: allowed is 0 to {(1 << bits) - 1}")
+    return np.uint64(number) if bits == 64 else np.uint32(number)
+
+
+def _nanoseconds(condition: str, moment: Moment) -> np.int64:
+    if isinstance(moment, datetime.timedelta):
+        nanoseconds = time.time_ns() - moment // datetime.timedelta(microseconds=1) * 1000
+    elif isinstance(moment, datetime.datetime):
+        since = moment.astimezone(datetime.timezone.utc) - datetime.datetime.fromtimestamp(0, datetime.timezone.utc)
+        nanoseconds = since // datetime.timedelta(microseconds=1) * 1000
+    elif isinstance(moment, np.datetime64):
+        nanoseconds = int(moment.astype("datetime64[ns]").astype(np.int64))
+    elif isinstance(moment, float):
+        nanoseconds = int(moment * 1e9)
+    else:
+        nanoseconds = operator.index(moment)
+    if not -(1 << 63) <= nanoseconds < 1 << 63:
+        raise ValueError(f"{condition} {moment!r}: outside what int64 nanoseconds can express")
+    return np.int64(nanoseconds)

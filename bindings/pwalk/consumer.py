@@ -1,0 +1,228 @@
+"""Attaching to a scan, and reading it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Iterator, Literal, NamedTuple, TypeVar
+
+from pwalk import _core
+from pwalk.batch import Batch
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+__all__ = ["Consumer", "ConsumerStats", "attach"]
+
+Self = TypeVar("Self", bound="Consumer")
+StartAt = Literal["first", "oldest", "now"]
+
+
+class ConsumerStats(NamedTuple):
+    """What a consumer has read so far.
+
+    Attributes
+    ----------
+    batches, rows, directories : int
+        Batches, entries, and directory records.
+    file_bytes : int
+        Sum of the sizes of regular files, each link counted.
+    errors : int
+        Entries and directory records with an errno.
+    content_hash : int
+        Sum, modulo 2**64, of a hash of each row. It depends neither on the order of rows
+        nor on how they were cut into batches, so all readers of a scan have the same
+        at its end. Recomputed from the rows with ``verify=True``, else as the scanner states it.
+    missed_rows : int
+        Entries that were gone, or passed over, before the first batch.
+    waited_seconds : float
+        Time spent asleep, waiting for batches.
+
+    Examples
+    --------
+    >>> import pwalk
+    >>> with pwalk.scan(example_tree) as scan:
+    ...     for batch in scan:
+    ...         pass
+    >>> scan.stats.rows, scan.stats.errors
+    (5, 0)
+    """
+
+    batches: int
+    rows: int
+    file_bytes: int
+    directories: int
+    errors: int
+    content_hash: int
+    missed_rows: int
+    waited_seconds: float
+
+
+class Consumer:
+    """A reader of a scan; made by `attach`.
+
+    Iterating gives every `Batch`, each once, and ends with the scan; every consumer of a
+    scan reads all of it at its own pace, and the slowest holds the scanner back. Several
+    threads may iterate one consumer: each batch then goes to one of them.
+
+    It is a context manager: leaving it detaches. Batches and arrays stay valid.
+
+    While it waits the GIL is released, and signals are looked at ten times a second, so
+    Ctrl-C ends every wait. In a forked child it raises `PwalkError`; attach again there.
+
+    Raises
+    ------
+    ScannerDied
+        From iterating, after the last batch that was published.
+    Evicted
+        From iterating, when the scan went on without this consumer.
+    ProtocolError
+        From iterating, when a batch or the end of the stream fails its check.
+
+    Examples
+    --------
+    >>> import pwalk
+    >>> with pwalk.scan(example_tree, name="example-consumer") as scan:
+    ...     rows = sum(len(batch) for batch in scan)
+    >>> rows, scan.complete
+    (5, True)
+    """
+
+    _handle: _core.ConsumerHandle
+
+    def __init__(self, handle: _core.ConsumerHandle) -> None:
+        self._handle = handle
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self
+
+    def __next__(self) -> Batch:
+        batch = self.read()
+        if batch is None:
+            raise StopIteration
+        return batch
+
+    def read(self, timeout: float | None = None) -> Batch | None:
+        """The next batch.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds to wait at most; None waits as long as it takes.
+
+        Returns
+        -------
+        Batch or None
+            None when the stream has ended; `complete` says how.
+
+        Raises
+        ------
+        TimeoutError
+            Nothing came in time.
+        ScannerDied, Evicted, ProtocolError
+            See `Consumer`.
+        ValueError
+            The consumer was closed.
+        """
+        handle = self._handle.next(timeout)
+        return None if handle is None else Batch(handle)
+
+    def close(self) -> None:
+        """Detaches from the scan. May be called again, and from another thread, whose wait it ends."""
+        self._handle.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._handle.closed
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything was read and the walk went through. False before the end, and after a scan that was cut short."""
+        return self._handle.complete
+
+    @property
+    def name(self) -> str:
+        """The scan's name."""
+        return self._handle.name
+
+    @property
+    def stats(self) -> ConsumerStats:
+        """What was read so far."""
+        return ConsumerStats._make(self._handle.stats())
+
+    def in_pool(self, array: npt.NDArray[Any]) -> bool:
+        """Whether an array's memory is the scan's shared memory, that is, no copy."""
+        return self._handle.in_pool(array.__array_interface__["data"][0])
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else "ended" if self._handle.ended else "reading"
+        return f"<pwalk.{type(self).__name__} {self.name!r} {state}, {self.stats.rows} rows>"
+
+
+def attach(
+    scan: str | bytes | os.PathLike[str] | None = None,
+    *,
+    timeout: float | None = None,
+    start: StartAt = "first",
+    verify: bool = False,
+    label: str | None = None,
+) -> Consumer:
+    """Attaches to a scan.
+
+    Parameters
+    ----------
+    scan : str, bytes or os.PathLike, optional
+        The scan's name, ``USER/NAME`` for another user's, or the absolute path of one of
+        its roots. None: the only scan there is.
+    timeout : float, optional
+        Seconds to wait for the scan to appear. None: it must be there.
+    start : {"first", "oldest", "now"}
+        Where to begin: at the scan's first entry; at the oldest that is still there; or
+        with what is published from now on.
+    verify : bool
+        Recompute the content hash from the rows that were read, and compare it with the
+        scanner's at the end: about 20 ns a row. Without it only the structure of each batch
+        is checked, and the scanner's own hashes are added up.
+    label : str, optional
+        What people are shown who ask who holds the scan back. Default: the program's name.
+
+    Returns
+    -------
+    Consumer
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such scan; the message names those there are.
+    TimeoutError
+        It did not appear in time.
+    MissedEntries
+        The first entries are gone, and ``start`` is "first".
+    PermissionError
+        It is another user's.
+    ValueError
+        There are several scans and none was named, or an argument cannot be.
+
+    Examples
+    --------
+    >>> import pwalk
+    >>> pwalk.attach("no-such-scan")
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: ...
+    """
+    wanted = b"" if scan is None else os.fsencode(scan)
+    if scan is not None and not wanted:
+        raise ValueError("scan '': allowed are a name, USER/NAME or the absolute path of a root")
+    shown = label if label is not None else os.path.basename(sys.argv[0] if sys.argv else "") or "python"
+    return Consumer(_core.attach(wanted, 0.0 if timeout is None else timeout, start, verify, shown))

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <Python.h>
+
+#include <chrono>
+#include <exception>
+
+/// Waiting without the GIL, and staying interruptible meanwhile.
+namespace pwalk::bindings {
+
+/// The longest a wait may go without looking at signals.
+inline constexpr std::chrono::milliseconds kWaitSlice{100};
+
+/// Runs the handlers of pending signals (main thread only, see PyErr_CheckSignals). True if one
+/// raised: the exception is then set in this thread. Takes the GIL; call it with or without.
+bool signals_raised();
+
+/// Calls `work` with the GIL released; needs the GIL. `work` must not touch Python objects.
+///
+/// No scope guard on purpose: at interpreter shutdown PyEval_RestoreThread ends a daemon thread by
+/// unwinding its stack (pthread_exit(3)), and out of a destructor that would be std::terminate.
+template <class Work>
+auto without_gil(Work&& work) {
+  PyThreadState* const thread = PyEval_SaveThread();
+  try {
+    auto result = work();
+    PyEval_RestoreThread(thread);
+    return result;
+  } catch (const std::exception&) {  // and not `...`, which would also catch that unwinding
+    PyEval_RestoreThread(thread);
+    throw;
+  }
+}
+
+}  // namespace pwalk::bindings

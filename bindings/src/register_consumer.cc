@@ -1,0 +1,75 @@
+#include <pybind11/stl.h>
+
+#include <cmath>
+
+#include "batch_handle.h"
+#include "consumer_handle.h"
+#include "registrations.h"
+
+namespace py = pybind11;
+
+namespace pwalk::bindings {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr double kLongestSeconds = 1e9;
+
+milliseconds to_milliseconds(double seconds) {
+  if (!(seconds >= 0)) throw py::value_error("timeout must be a number of seconds from 0, or None");
+  return milliseconds(std::llround(std::ceil(std::min(seconds, kLongestSeconds) * 1000)));
+}
+
+ipc::StartAt start_named(const std::string& word) {
+  if (word == "first") return ipc::StartAt::first;
+  if (word == "oldest") return ipc::StartAt::oldest;
+  if (word == "now") return ipc::StartAt::now;
+  throw py::value_error("start '" + word + "': allowed are first, oldest, now");
+}
+
+std::unique_ptr<ConsumerHandle> attach(const std::string& scan, double timeout, const std::string& start,
+                                       bool verify, const std::string& label) {
+  ipc::AttachOptions options;
+  options.scan = scan;
+  options.timeout = to_milliseconds(timeout);
+  options.start = start_named(start);
+  options.label = label;
+  options.verify_rows = verify;
+  return ConsumerHandle::attach(std::move(options));
+}
+
+std::optional<BatchHandle> next(ConsumerHandle& consumer, std::optional<double> timeout) {
+  std::optional<milliseconds> wait;
+  if (timeout) wait = to_milliseconds(*timeout);
+  auto lease = consumer.next(wait);
+  if (!lease) return std::nullopt;
+  return BatchHandle(std::make_shared<const HeldBatch>(*std::move(lease)));
+}
+
+py::tuple stats(const ConsumerHandle& consumer) {
+  const ipc::ConsumerStats& seen = consumer.stats();
+  return py::make_tuple(seen.batches, seen.rows, seen.file_bytes, seen.directories, seen.errors,
+                        seen.content_hash, seen.missed_rows, double(seen.waited_ns) * 1e-9);
+}
+
+}  // namespace
+
+void register_consumer(py::module_& module) {
+  module.def("attach", attach, py::arg("scan"), py::arg("timeout"), py::arg("start"), py::arg("verify"),
+             py::arg("label"));
+  py::class_<ConsumerHandle> consumer(module, "ConsumerHandle");
+  consumer.def("next", next, py::arg("timeout"));
+  consumer.def("close", &ConsumerHandle::close);
+  consumer.def("stats", stats);
+  consumer.def("in_pool", &ConsumerHandle::in_pool);
+  consumer.def_property_readonly("closed", &ConsumerHandle::closed);
+  consumer.def_property_readonly("name", &ConsumerHandle::scan_name);
+  consumer.def_property_readonly("complete", [](const ConsumerHandle& self) {
+    return self.end() == ipc::StreamEnd::complete;
+  });
+  consumer.def_property_readonly("ended", [](const ConsumerHandle& self) {
+    return self.end() != ipc::StreamEnd::running;
+  });
+}
+
+}  // namespace pwalk::bindings

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace pwalk::bindings {
+
+void register_batch(pybind11::module_& module);
+void register_columns(pybind11::module_& module);
+void register_consumer(pybind11::module_& module);
+void register_options(pybind11::module_& module);
+void register_process(pybind11::module_& module);
+
+}  // namespace pwalk::bindings
