@@ -47,7 +47,7 @@ class PathWriter {
 /// Object array, filled by write(row) -> new reference.
 template <class Write>
 py::array object_array(std::uint32_t rows, Write write) {
-  py::array array(py::dtype("O"), {py::ssize_t(rows)});
+  py::array array(py::dtype("O"), std::vector<py::ssize_t>{py::ssize_t(rows)});
   auto** const slots = static_cast<PyObject**>(array.mutable_data());
   for (std::uint32_t row = 0; row < rows; ++row) Py_XSETREF(slots[row], write(row));
   return array;
