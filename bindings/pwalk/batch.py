@@ -396,7 +396,7 @@ def _suffixes(given: Text | Sequence[Text]) -> list[bytes]:
     return [os.fsencode(suffix) for suffix in given]
 
 
-def _unsigned(condition: str, value: int, bits: int) -> np.unsignedinteger[Any]:
+def _unsigned(condition: str, value: int, bits: int) -> np.uint64 | np.uint32:
     number = operator.index(value)
     if not 0 <= number < 1 << bits:
         raise ValueError(f"{condition} {number}: allowed is 0 to {(1 << bits) - 1}")

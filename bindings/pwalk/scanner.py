@@ -156,7 +156,7 @@ def scan(
     places = [os.fsencode(root) for root in roots]
     process = ScannerProcess([*settings.to_arguments(), "--json", "--progress=never", "--", *places])
     try:
-        handle = _attach(process, settings.name, verify, time.monotonic() + timeout, places)
+        handle = _attach(process, os.fsencode(settings.name or ""), verify, time.monotonic() + timeout, places)
     except BaseException:
         process.end()
         raise
@@ -179,11 +179,11 @@ def _settings(config: Config | None, name: str | None, options: dict[str, Any]) 
 
 
 def _attach(
-    process: ScannerProcess, name: str, verify: bool, deadline: float, roots: list[bytes]
+    process: ScannerProcess, name: bytes, verify: bool, deadline: float, roots: list[bytes]
 ) -> _core.ConsumerHandle:
     while True:
         try:
-            return _core.attach(os.fsencode(name), _ATTACH_SLICE, "first", verify, "python")
+            return _core.attach(name, _ATTACH_SLICE, "first", verify, "python")
         except TimeoutError:
             status = process.returncode()
             if status is not None:

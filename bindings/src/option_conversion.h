@@ -56,7 +56,9 @@ inline std::string option_text(pybind11::handle value, const OptionBounds& optio
     PyErr_Clear();
     refuse_type(option, kAllowed);
   }
-  return pybind11::reinterpret_steal<pybind11::bytes>(encoded);
+  std::string text = pybind11::reinterpret_steal<pybind11::bytes>(encoded);
+  if (text.empty()) refuse_value(option, "allowed is text that is not empty");
+  return text;
 }
 
 /// Text of bytes that may be no UTF-8, as os.fsdecode gives it.
