@@ -1,0 +1,188 @@
+"""Finding a scan, sharing it, and how its stream begins and ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+import pwalk
+from conftest import WAIT, WIDE_TREE_ROWS
+
+
+def test_by_name_by_root_and_as_the_only_one(tree, start_scanner):
+    start_scanner("--name", "home", "--consumers", "4", tree)
+    ways = ["home", str(tree), tree, None]
+    consumers = [pwalk.attach("home", timeout=WAIT)] + [pwalk.attach(way) for way in ways[1:]]
+    for consumer in consumers:
+        with consumer:
+            assert consumer.name == "home"
+            assert sum(map(len, consumer)) == 5
+            assert consumer.complete
+
+
+def test_consumers_attached_together_see_the_same(wide_tree, start_scanner):
+    scanner = start_scanner("--name", "wide", "--consumers", "3", wide_tree)
+    results = []
+
+    def read():
+        with pwalk.attach("wide", timeout=WAIT, verify=True) as consumer:
+            paths = sorted(path for batch in consumer for path in batch.paths())
+        results.append((paths, consumer.stats.content_hash, consumer.stats.file_bytes, consumer.complete))
+
+    threads = [threading.Thread(target=read) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 3 and results[0] == results[1] == results[2]
+    assert len(results[0][0]) == len(set(results[0][0])) == WIDE_TREE_ROWS and results[0][3]
+    assert scanner.wait(WAIT) == 0
+
+
+def test_one_after_the_other(tree, start_scanner):
+    scanner = start_scanner("--name", "home", "--consumers", "1", "--linger", str(WAIT), tree)
+    for _ in range(2):
+        with pwalk.attach("home", timeout=WAIT) as consumer:
+            assert sum(map(len, consumer)) == 5 and consumer.complete
+    scanner.send_signal(signal.SIGTERM)
+    scanner.wait(WAIT)
+
+
+def test_no_such_scan_names_those_there_are(tree, start_scanner):
+    start_scanner("--name", "home", "--consumers", "2", tree)
+    with pwalk.attach("home", timeout=WAIT):
+        with pytest.raises(FileNotFoundError, match="home") as caught:
+            pwalk.attach("hom")
+    assert caught.value.errno == 2 and caught.value.filename == "hom"
+
+
+def test_no_scan_at_all():
+    with pytest.raises(FileNotFoundError):
+        pwalk.attach()
+
+
+def test_scan_that_does_not_appear_in_time():
+    before = time.monotonic()
+    with pytest.raises(TimeoutError):
+        pwalk.attach("home", timeout=0.3)
+    assert time.monotonic() - before >= 0.3
+
+
+def test_several_scans_and_none_named(tree):
+    with pwalk.scan(tree, name="one"), pwalk.scan(tree, name="two"):
+        with pytest.raises(ValueError, match="one.*two"):
+            pwalk.attach()
+
+
+@pytest.mark.parametrize("arguments, error, told", [
+    ({"start": "last"}, ValueError, "allowed are first, oldest, now"),
+    ({"timeout": -1}, ValueError, "number of seconds"),
+    ({"timeout": float("nan")}, ValueError, "number of seconds"),
+    ({"timeout": "1"}, TypeError, ""),
+    ({"scan": ""}, ValueError, "allowed are a name"),
+    ({"scan": 3}, TypeError, ""),
+    ({"scan": "a\0b"}, ValueError, ""),
+])
+def test_impossible_arguments_are_refused(arguments, error, told):
+    with pytest.raises(error, match=told):
+        pwalk.attach(**{"scan": "home", **arguments})
+
+
+def test_scanner_killed_after_everything_published_was_read(wide_tree, start_scanner):
+    scanner = start_scanner("--name", "wide", "--consumers", "1", "--ring-size", "2M", wide_tree)
+    consumer = pwalk.attach("wide", timeout=WAIT)
+    rows = len(next(consumer))
+    scanner.kill()
+    scanner.wait()
+    with pytest.raises(pwalk.ScannerDied, match="wide"):
+        for batch in consumer:
+            rows += len(batch)
+    assert 0 < rows < WIDE_TREE_ROWS and rows == consumer.stats.rows
+    assert not consumer.complete
+    with pytest.raises(pwalk.ScannerDied):
+        next(consumer)
+    consumer.close()
+
+
+def test_scanner_that_is_stopped_cuts_the_stream_short(wide_tree, start_scanner):
+    scanner = start_scanner("--name", "wide", "--consumers", "1", "--ring-size", "2M", wide_tree)
+    with pwalk.attach("wide", timeout=WAIT) as consumer:
+        rows = len(next(consumer))
+        scanner.send_signal(signal.SIGTERM)
+        rows += sum(map(len, consumer))
+        assert not consumer.complete and 0 < rows < WIDE_TREE_ROWS
+    assert scanner.wait(WAIT) == 3
+
+
+def read_past_the_pool(name):
+    """Attaches and reads until the pool must have been used again for what came later."""
+    consumer = pwalk.attach(name, timeout=WAIT)
+    while consumer.stats.rows < WIDE_TREE_ROWS * 3 // 4:
+        next(consumer)
+    return consumer
+
+
+def test_newcomer_that_missed_the_beginning(wide_tree, start_scanner):
+    start_scanner("--name", "wide", "--consumers", "1", "--ring-size", "2M", wide_tree)
+    with read_past_the_pool("wide") as first:
+        with pytest.raises(pwalk.MissedEntries) as caught:
+            pwalk.attach("wide")
+        assert 0 < caught.value.count < WIDE_TREE_ROWS
+        with pwalk.attach("wide", start="oldest") as late:
+            missed = late.stats.missed_rows
+            assert missed > 0
+            drained = threading.Thread(target=lambda: [None for _ in first])
+            drained.start()
+            assert missed + sum(map(len, late)) == WIDE_TREE_ROWS
+            drained.join()
+            assert late.complete and first.complete
+
+
+def test_start_now_passes_over_what_is_there(wide_tree, start_scanner):
+    start_scanner("--name", "wide", "--consumers", "1", "--ring-size", "2M", wide_tree)
+    with read_past_the_pool("wide") as first, pwalk.attach("wide", start="now") as late:
+        drained = threading.Thread(target=lambda: [None for _ in first])
+        drained.start()
+        assert sum(map(len, late)) + late.stats.missed_rows == WIDE_TREE_ROWS
+        drained.join()
+
+
+def test_label_is_what_others_see(tree):
+    import subprocess
+    from pwalk.scanner_process import find_scanner
+
+    program = os.path.join(os.path.dirname(find_scanner()), "pwalk")
+    with pwalk.scan(tree, name="home", consumers=2):
+        with pwalk.attach("home", label="a-label-of-its-own"):
+            told = subprocess.run([program, "scans"], capture_output=True, text=True, timeout=WAIT)
+    assert told.returncode == 0 and "home" in told.stdout
+
+
+def test_close_is_final_and_may_be_repeated(tree):
+    with pwalk.scan(tree) as scan:
+        consumer = pwalk.attach(scan.name)
+        consumer.close()
+        consumer.close()
+        assert consumer.closed and "closed" in repr(consumer)
+        with pytest.raises(ValueError, match="closed"):
+            next(consumer)
+
+
+def test_subclass(tree):
+    class Counting(pwalk.Consumer):
+        rows = 0
+
+        def __next__(self):
+            batch = super().__next__()
+            self.rows += len(batch)
+            return batch
+
+    with pwalk.scan(tree) as scan:
+        with Counting(pwalk.attach(scan.name)._handle) as counting:
+            for _ in counting:
+                pass
+    assert counting.rows == 5
