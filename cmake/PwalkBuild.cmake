@@ -39,7 +39,7 @@ endif()
 function(pwalk_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
   # A room whose sources have not arrived, or whose neighbours have not, is left out.
-  file(GLOB present CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR}/src/*.cc)
+  file(GLOB_RECURSE present CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR}/src/*.cc)
   foreach(source ${ARG_SOURCES})
     if(source MATCHES "^src/" AND NOT source IN_LIST present)
       message(STATUS "pwalk::${name} left out: no ${source}")

@@ -14,7 +14,6 @@ namespace pwalk {
 namespace sys {
 struct Calls;
 }
-class NameFilter;
 
 /// One root, resolved.
 struct PlannedRoot {
@@ -41,6 +40,7 @@ struct ScanPlan {
   std::vector<PlannedRoot> roots;
   schema::ColumnSet columns;
   std::uint32_t statx_mask = 0;      ///< smallest mask that yields the columns; 0: no stat
+  bool use_statx = true;             ///< asked for, and this kernel has it; else fstatat
   unsigned threads = 1;
   std::size_t dirent_buffer_bytes = 64 * 1024;
   std::size_t frontier_bytes = 32 << 20;   ///< budget of waiting directories, all workers together

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <atomic>
+
+#include "directory_node.h"
+#include "pwalk/scan_options.h"
+#include "pwalk/schema/entry.h"
+#include "sys/calls.h"
+
+namespace pwalk {
+
+/// Asks for attributes: statx, or fstatat where statx is missing or not wanted.
+/// Either way the answer is a struct statx whose stx_mask says what is in it.
+/// Shared by all workers.
+class AttributeReader {
+ public:
+  AttributeReader(const sys::Calls& calls, bool use_statx) : calls_(calls), use_statx_(use_statx) {}
+
+  /// Attributes of `name` in `directory`. 0 or a negated errno.
+  int read(int directory, const char* name, bool follow_link, Coherence coherence, unsigned mask,
+           struct ::statx& out) const;
+
+  /// Which object an open descriptor is. `known` is false if even that cannot be told.
+  Identity identify(int fd) const;
+
+  /// Whether answers can be out of date under this coherence.
+  bool is_lazy(Coherence coherence) const { return coherence == Coherence::lazy && use_statx(); }
+
+ private:
+  int read_by_stat(int directory, const char* name, int flags, struct ::statx& out) const;
+  bool use_statx() const { return use_statx_.load(std::memory_order_relaxed); }
+  void give_up_statx() const { use_statx_.store(false, std::memory_order_relaxed); }
+
+  const sys::Calls& calls_;
+  /// False from the first ENOSYS on. Relaxed: who still sees true asks once in vain.
+  mutable std::atomic<bool> use_statx_;
+};
+
+Identity identity_of(const struct ::statx& answer);
+
+/// Fills an entry's columns from an answer: those that are wanted and were given.
+void describe(const struct ::statx& answer, schema::ColumnSet wanted, schema::Entry& entry);
+
+/// The smallest statx mask that yields these columns; 0 if none needs a stat.
+/// Where it is not 0 it has what walking itself needs: type, inode and mount.
+unsigned statx_mask_for(schema::ColumnSet columns);
+
+/// find's letter for the type bits of a mode, '?' if there is none.
+char letter_of_mode(unsigned mode);
+/// find's letter for a DT_* value, '?' for DT_UNKNOWN and nonsense.
+char letter_of_dirent(unsigned char type);
+
+}  // namespace pwalk

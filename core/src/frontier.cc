@@ -1,0 +1,103 @@
+#include "frontier.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace pwalk {
+
+Frontier::Frontier(unsigned workers, std::size_t budget_bytes, bool stealing)
+    : workers_(workers),
+      share_(std::max(budget_bytes / workers, kLeastShare)),
+      stealing_(stealing),
+      ends_(new End[workers]) {}
+
+Frontier::~Frontier() {
+  for (unsigned worker = 0; worker < workers_; ++worker)
+    while (take_own(worker)) {
+    }
+}
+
+void Frontier::push(unsigned worker, NodePtr node) {
+  End& end = ends_[worker];
+  // Before the node can be taken, so that finish() never sees too few.
+  outstanding_.fetch_add(1, std::memory_order_relaxed);
+  end.waiting_bytes.fetch_add(node->footprint(), std::memory_order_relaxed);
+  DirectoryNode* const raw = node.detach();
+  if (!end.deque.push(raw)) {
+    raw->next_reserved = end.reserve;
+    end.reserve = raw;
+    return;
+  }
+  // With wait(): its sleeper is counted before it looks at the deques, ours is
+  // pushed before we look at the sleepers, all sequentially consistent. So either
+  // it sees the node, or we see the sleeper.
+  if (stealing_ && sleepers_.load(std::memory_order_seq_cst) != 0) wake(false);
+}
+
+NodePtr Frontier::take_own(unsigned worker) {
+  End& end = ends_[worker];
+  DirectoryNode* node = end.deque.pop();
+  if (!node && end.reserve) {
+    refill(end);
+    node = end.deque.pop();
+  }
+  return taken_from(end, node);
+}
+
+NodePtr Frontier::steal(unsigned worker) {
+  for (unsigned turn = 1; stealing_ && turn < workers_; ++turn) {
+    End& victim = ends_[(worker + turn) % workers_];
+    // A lost race is tried again: the deque may hold more.
+    while (!victim.deque.looks_empty())
+      if (DirectoryNode* node = victim.deque.steal()) return taken_from(victim, node);
+  }
+  return {};
+}
+
+NodePtr Frontier::taken_from(End& end, DirectoryNode* node) {
+  if (node) end.waiting_bytes.fetch_sub(node->footprint(), std::memory_order_relaxed);
+  return {node, false};
+}
+
+// Oldest at the top of the deque, where thieves look: the list is newest first.
+void Frontier::refill(End& end) {
+  std::vector<DirectoryNode*> some;
+  for (; end.reserve && some.size() < kDequeCapacity / 2; end.reserve = end.reserve->next_reserved)
+    some.push_back(end.reserve);
+  while (!some.empty()) {
+    end.deque.push(some.back());  // fits: the deque was empty
+    some.pop_back();
+  }
+  if (stealing_ && sleepers_.load(std::memory_order_seq_cst) != 0) wake(true);
+}
+
+bool Frontier::wait() {
+  std::unique_lock lock(mutex_);
+  const std::uint64_t heard = rings_;
+  sleepers_.fetch_add(1, std::memory_order_seq_cst);  // with push()
+  const auto over = [&] { return outstanding_.load(std::memory_order_acquire) == 0; };
+  if (!over() && !(stealing_ && any_waiting()))
+    // The time limit is for safety only; every push and the end ring the bell.
+    bell_.wait_for(lock, std::chrono::seconds(1), [&] { return rings_ != heard; });
+  sleepers_.fetch_sub(1, std::memory_order_relaxed);
+  return !over();
+}
+
+bool Frontier::any_waiting() const {
+  return std::any_of(ends_.get(), ends_.get() + workers_, [](const End& end) { return !end.deque.looks_empty(); });
+}
+
+void Frontier::finish() {
+  // Acquire-release, with wait(): who sees 0 sees what every worker did.
+  if (outstanding_.fetch_sub(1, std::memory_order_acq_rel) == 1) wake(true);
+}
+
+void Frontier::wake(bool everybody) {
+  {
+    const std::lock_guard lock(mutex_);
+    ++rings_;
+  }
+  everybody ? bell_.notify_all() : bell_.notify_one();
+}
+
+}  // namespace pwalk

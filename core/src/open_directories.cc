@@ -1,0 +1,217 @@
+#include "open_directories.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+
+namespace pwalk {
+
+using schema::Operation;
+
+namespace {
+
+/// How long all workers together wait in vain for somebody to close a descriptor.
+constexpr int kPatienceMs = 5000;
+constexpr int kNapMs = 5;
+
+bool is_shortage(int error) { return error == EMFILE || error == ENFILE; }
+
+}  // namespace
+
+OpenDirectories::OpenDirectories(const sys::Calls& calls, const AttributeReader& attributes, unsigned budget,
+                                 unsigned workers, const std::atomic<bool>& stop)
+    : calls_(calls),
+      attributes_(attributes),
+      stop_(stop),
+      workers_(workers),
+      shelves_(new Shelf[workers]),
+      budget_(std::max(budget, 2 * workers)),
+      patience_ms_(kPatienceMs) {}
+
+Opened OpenDirectories::open(DirectoryNode& node, unsigned worker) {
+  const Opened opened = with_patience(worker, [&] { return open_for_reader(node, worker); });
+  if (opened) {
+    if (!node.identity().known) node.settle(attributes_.identify(opened.fd));
+    node.add_user();
+    node.lease.install(opened.fd);
+  }
+  if (node.parent()) drop_user(*node.parent());
+  return opened;
+}
+
+Opened OpenDirectories::pin(DirectoryNode& node, unsigned worker) {
+  return with_patience(worker, [&] { return pin_or_reopen(node, worker); });
+}
+
+void OpenDirectories::put_aside(DirectoryNode& node, unsigned worker) {
+  node.reopened.store(false, std::memory_order_relaxed);  // published by the unpin
+  shelve(node, worker);
+  node.lease.unpin();
+}
+
+void OpenDirectories::leave(DirectoryNode& node, unsigned worker) {
+  if (!node.is_sole_user()) shelve(node, worker);
+  node.lease.unpin();
+  drop_user(node);
+}
+
+void OpenDirectories::drop_user(DirectoryNode& node) {
+  if (!node.drop_user()) return;
+  unshelve(node);
+  if (const int fd = node.lease.take_idle(); fd >= 0) close(fd);
+}
+
+bool OpenDirectories::revive(DirectoryNode& node, int fd, unsigned worker) {
+  if (node.parent()) node.parent()->add_user();
+  const Opened fresh = open_from_parent(node, worker);
+  if (node.parent()) drop_user(*node.parent());
+  if (!fresh) return false;
+  const bool same = attributes_.identify(fresh.fd).same_object(node.identity());
+  // Under the same number, so that whoever has it pinned goes on with the new one.
+  const bool replaced = same && calls_.replace(fresh.fd, fd) >= 0;
+  close(fresh.fd);
+  return replaced;
+}
+
+// Runs an attempt again as long as it fails for want of descriptors and there is
+// one to give back or hope that another worker closes one. An attempt that failed
+// holds no pin, so that waiting workers do not starve each other.
+template <class Attempt>
+Opened OpenDirectories::with_patience(unsigned worker, Attempt&& attempt) {
+  for (bool waited = false;; waited = true) {
+    const Opened opened = attempt();
+    if (opened && waited) patience_ms_.store(kPatienceMs, std::memory_order_relaxed);
+    if (opened || !is_shortage(opened.error) || !wait_for_room(worker)) return opened;
+  }
+}
+
+bool OpenDirectories::wait_for_room(unsigned worker) {
+  // The limit is tighter than planned: others of this process hold descriptors too.
+  budget_.store(std::max(2u, open_.load(std::memory_order_relaxed)), std::memory_order_relaxed);
+  if (give_back_one(worker)) return true;
+  if (stop_.load(std::memory_order_relaxed)) return false;
+  if (patience_ms_.fetch_sub(kNapMs, std::memory_order_relaxed) <= 0) return false;
+  calls_.sleep(std::chrono::milliseconds(kNapMs));
+  return true;
+}
+
+// ESTALE: the kernel has tried the name twice already (retry_estale), so it is the
+// parent's descriptor that has gone stale. It is renewed once.
+Opened OpenDirectories::open_for_reader(DirectoryNode& node, unsigned worker) {
+  Opened opened = open_from_parent(node, worker);
+  DirectoryNode* const parent = node.parent();
+  if (opened.error != ESTALE || !parent) return opened;
+  const Opened base = pin_or_reopen(*parent, worker);
+  if (!base) return opened;
+  if (revive(*parent, base.fd, worker)) opened = open_by_name(base.fd, node, worker);
+  parent->lease.unpin();
+  return opened;
+}
+
+Opened OpenDirectories::open_from_parent(DirectoryNode& node, unsigned worker) {
+  DirectoryNode* const parent = node.parent();
+  if (!parent) return open_by_name(AT_FDCWD, node, worker);
+  const Opened base = pin_or_reopen(*parent, worker);
+  if (!base) return base;
+  const Opened opened = open_by_name(base.fd, node, worker);
+  parent->lease.unpin();
+  return opened;
+}
+
+Opened OpenDirectories::open_by_name(int directory, const DirectoryNode& node, unsigned worker) {
+  while (open_.load(std::memory_order_relaxed) >= budget_.load(std::memory_order_relaxed))
+    if (!give_back_one(worker)) break;  // all in use: the limit itself has the last word
+  constexpr int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+  const int fd = node.parent() ? calls_.openat(directory, node.name(), flags | (node.through_link() ? 0 : O_NOFOLLOW))
+                               : calls_.open(node.name(), flags);
+  if (fd < 0) return {-1, -fd, Operation::open};
+  open_.fetch_add(1, std::memory_order_relaxed);
+  return {fd, 0, Operation::none};
+}
+
+// Climbs to the nearest ancestor that is open, then comes down again. Each
+// directory on the way gets its descriptor back, and keeps it if somebody else
+// wants it: the next to be needed is most likely its neighbour.
+Opened OpenDirectories::pin_or_reopen(DirectoryNode& node, unsigned worker) {
+  if (const int fd = node.lease.try_pin(); fd >= 0) return {fd, 0, Operation::none};
+  std::vector<DirectoryNode*> down;
+  DirectoryNode* base = &node;
+  Opened at{AT_FDCWD, 0, Operation::none};
+  for (; base; base = base->parent()) {
+    base->add_user();
+    if (const int fd = base->lease.try_pin(); fd >= 0) {
+      at.fd = fd;
+      break;
+    }
+    down.push_back(base);
+  }
+  for (; at && !down.empty(); down.pop_back()) {
+    at = reopen_below(at.fd, *down.back(), worker);
+    if (base) base->lease.unpin(), drop_user(*base);
+    base = down.back();
+  }
+  if (base && !at) drop_user(*base);
+  for (DirectoryNode* unreached : down) drop_user(*unreached);
+  if (at) drop_user(node);  // the caller is a user already
+  return at;
+}
+
+Opened OpenDirectories::reopen_below(int directory, DirectoryNode& node, unsigned worker) {
+  const Opened fresh = open_by_name(directory, node, worker);
+  if (!fresh) return {-1, fresh.error, Operation::chdir};
+  if (!attributes_.identify(fresh.fd).same_object(node.identity())) {
+    close(fresh.fd);
+    return {-1, ESTALE, Operation::chdir};
+  }
+  node.reopened.store(true, std::memory_order_relaxed);  // published by install()
+  if (!node.lease.install(fresh.fd)) {
+    close(fresh.fd);  // another worker was faster
+    const int theirs = node.lease.try_pin();
+    return theirs >= 0 ? Opened{theirs, 0, Operation::none} : reopen_below(directory, node, worker);
+  }
+  if (const auto shelf = node.shelf.load(std::memory_order_acquire); shelf != 0) shelve(node, shelf - 1);
+  return fresh;
+}
+
+// A directory keeps its shelf, so that one mutex guards its hook for ever.
+void OpenDirectories::shelve(DirectoryNode& node, unsigned worker) {
+  std::uint32_t number = 0;
+  if (node.shelf.compare_exchange_strong(number, worker + 1, std::memory_order_acq_rel)) number = worker + 1;
+  Shelf& shelf = shelves_[number - 1];
+  const std::lock_guard lock(shelf.mutex);
+  if (!node.shelf_hook.is_linked()) shelf.nodes.push_back(node);
+}
+
+void OpenDirectories::unshelve(DirectoryNode& node) {
+  const std::uint32_t number = node.shelf.load(std::memory_order_acquire);
+  if (number == 0) return;
+  Shelf& shelf = shelves_[number - 1];
+  const std::lock_guard lock(shelf.mutex);
+  if (node.shelf_hook.is_linked()) shelf.nodes.erase(shelf.nodes.iterator_to(node));
+}
+
+bool OpenDirectories::give_back_one(unsigned worker) {
+  for (unsigned turn = 0; turn < workers_; ++turn)
+    if (give_back_from(shelves_[(worker + turn) % workers_])) return true;
+  return false;
+}
+
+bool OpenDirectories::give_back_from(Shelf& shelf) {
+  int fd = -1;
+  {
+    const std::lock_guard lock(shelf.mutex);
+    for (auto at = shelf.nodes.begin(); fd < 0 && at != shelf.nodes.end();) {
+      fd = at->lease.take_idle();
+      at = fd >= 0 ? shelf.nodes.erase(at) : std::next(at);
+    }
+  }
+  if (fd >= 0) close(fd);
+  return fd >= 0;
+}
+
+void OpenDirectories::close(int fd) {
+  calls_.close(fd);
+  open_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+}  // namespace pwalk

@@ -1,0 +1,104 @@
+#pragma once
+
+#include <atomic>
+#include <boost/intrusive/list.hpp>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "attribute_reader.h"
+#include "directory_node.h"
+#include "pwalk/base/cache_line.h"
+#include "sys/calls.h"
+
+namespace pwalk {
+
+/// A pinned descriptor, or why there is none.
+struct Opened {
+  int fd = -1;
+  int error = 0;  ///< errno
+  schema::Operation operation = schema::Operation::none;
+
+  explicit operator bool() const { return error == 0; }
+};
+
+/// Every directory descriptor of a walk. Opens one component at a time, relative
+/// to the parent's descriptor, and keeps at most a budget of them open: above it
+/// the idle ones that were put aside first are closed, and opened again when they
+/// are needed, by walking down from the nearest ancestor that is still open, each
+/// step compared with the (device, inode) seen before.
+///
+/// Who holds what:
+///   user   wants the descriptor kept: the reader, every child not opened yet
+///   pin    uses it right now; a user, and never for longer than one call unless
+///          it is the reader
+///   shelf  lists, per worker, the directories that may be idle: those left by
+///          their reader with children to open, or put aside
+/// A worker holds at most two pins, so a budget of two per worker cannot deadlock.
+///
+/// Shared by all workers; `worker` is the caller's number.
+class OpenDirectories {
+ public:
+  /// `stop` ends waiting for descriptors.
+  OpenDirectories(const sys::Calls& calls, const AttributeReader& attributes, unsigned budget, unsigned workers,
+                  const std::atomic<bool>& stop);
+
+  /// Opens a directory for its reader, who becomes its user and has it pinned.
+  /// Whatever comes of it, the parent loses a user.
+  Opened open(DirectoryNode& node, unsigned worker);
+
+  /// Pins what the caller is a user of, opening it again if it was given back.
+  /// Errors: as operation `chdir`; ESTALE, another object has its name now.
+  Opened pin(DirectoryNode& node, unsigned worker);
+
+  /// The reader, pinned, puts the directory aside to go on with it later.
+  void put_aside(DirectoryNode& node, unsigned worker);
+
+  /// The reader, pinned, is done with it.
+  void leave(DirectoryNode& node, unsigned worker);
+
+  /// A child that will never be opened wants its parent's descriptor no more.
+  void drop_user(DirectoryNode& node);
+
+  /// Replaces a pinned descriptor that went stale (ESTALE) by a new one, from the
+  /// parent, under the same number. The position is lost. False if it cannot be had.
+  bool revive(DirectoryNode& node, int fd, unsigned worker);
+
+  unsigned open_count() const { return open_.load(std::memory_order_relaxed); }
+
+ private:
+  using Shelved = boost::intrusive::list<
+      DirectoryNode, boost::intrusive::member_hook<DirectoryNode, DirectoryNode::Hook, &DirectoryNode::shelf_hook>>;
+  struct alignas(kFalseSharingRange) Shelf {
+    std::mutex mutex;
+    Shelved nodes;  ///< oldest first: those nearest to the root, needed last
+  };
+
+  template <class Attempt>
+  Opened with_patience(unsigned worker, Attempt&& attempt);
+  bool wait_for_room(unsigned worker);
+
+  Opened open_for_reader(DirectoryNode& node, unsigned worker);
+  Opened open_from_parent(DirectoryNode& node, unsigned worker);
+  Opened open_by_name(int directory, const DirectoryNode& node, unsigned worker);
+  Opened pin_or_reopen(DirectoryNode& node, unsigned worker);
+  Opened reopen_below(int directory, DirectoryNode& node, unsigned worker);
+
+  void shelve(DirectoryNode& node, unsigned worker);
+  void unshelve(DirectoryNode& node);
+  bool give_back_one(unsigned worker);
+  bool give_back_from(Shelf& shelf);
+  void close(int fd);
+
+  const sys::Calls& calls_;
+  const AttributeReader& attributes_;
+  const std::atomic<bool>& stop_;
+  const unsigned workers_;
+  const std::unique_ptr<Shelf[]> shelves_;
+  // Counters only, relaxed: nothing is ordered by them.
+  std::atomic<unsigned> budget_;
+  std::atomic<unsigned> open_{0};
+  std::atomic<int> patience_ms_;  ///< what is left of waiting for descriptors
+};
+
+}  // namespace pwalk

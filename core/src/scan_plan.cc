@@ -1,0 +1,271 @@
+#include "pwalk/scan_plan.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "attribute_reader.h"
+#include "mount_table.h"
+#include "name_filter.h"
+#include "root_path.h"
+#include "sys/kernel_features.h"
+#include "tuning_profile.h"
+
+namespace pwalk {
+
+using schema::Column;
+using schema::ColumnSet;
+
+namespace {
+
+/// Printable ASCII stays, everything else becomes \xHH.
+std::string shown(std::string_view bytes) {
+  std::string text;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    text += byte >= 0x20 && byte < 0x7f && c != '\\' ? std::string(1, c) : fmt::format("\\x{:02x}", byte);
+  }
+  return text;
+}
+
+std::string_view word_of(Coherence coherence) {
+  for (const auto& [word, value] : EnumWords<Coherence>::words)
+    if (value == coherence) return word;
+  return "normal";
+}
+
+std::string_view word_of(Profile profile) {
+  for (const auto& [word, value] : EnumWords<Profile>::words)
+    if (value == profile) return word;
+  return "local";
+}
+
+std::string column_words() {
+  std::string words = "directory, name";
+  for (const schema::ColumnSpec& spec : schema::kColumns) words.append(", ").append(spec.name);
+  return words;
+}
+
+/// Columns every row has, whatever was asked.
+ColumnSet always_there() {
+  return {Column::type, Column::depth, Column::error, Column::operation, Column::flags};
+}
+
+Result<ColumnSet> columns_from(const AttributeOptions& asked) {
+  if (!asked.columns) return asked.no_stat ? always_there() : ColumnSet::all();
+  ColumnSet columns = always_there();
+  std::string_view list = *asked.columns;
+  for (bool more = true; more;) {
+    const std::string_view word = list.substr(0, list.find(','));
+    more = word.size() < list.size();
+    list.remove_prefix(std::min(list.size(), word.size() + 1));
+    if (word == "directory" || word == "name" || word == "path") continue;  // always there too
+    const auto column = schema::column_named(word);
+    if (!column)
+      return fail(EINVAL, fmt::format("--columns: there is no column '{}'; allowed are {}", shown(word), column_words()));
+    columns.insert(*column);
+  }
+  if (asked.no_stat && statx_mask_for(columns) != 0)
+    return fail(EINVAL, "--no-stat fetches names and types only; --columns asks for more");
+  return columns;
+}
+
+/// Works out one ScanPlan, a group of decisions after the other.
+class PlanResolver {
+ public:
+  PlanResolver(const ScanOptions& options, const sys::Calls& calls) : calls_(calls) { plan_.options = options; }
+
+  Result<ScanPlan> run(const std::vector<std::string>& roots) {
+    if (roots.empty()) return fail(EINVAL, "there is no root to walk");
+    if (auto done = resolve_columns(); !done) return tl::unexpected(done.error());
+    if (auto done = resolve_globs(); !done) return tl::unexpected(done.error());
+    if (auto done = resolve_roots(roots); !done) return tl::unexpected(done.error());
+    if (auto done = resolve_threads(); !done) return tl::unexpected(done.error());
+    resolve_buffers();
+    return std::move(plan_);
+  }
+
+ private:
+  void decide(std::string subject, std::string choice, std::string reason) {
+    plan_.decisions.push_back({std::move(subject), std::move(choice), std::move(reason)});
+  }
+
+  Result<void> resolve_columns() {
+    auto columns = columns_from(plan_.options.attributes);
+    if (!columns) return tl::unexpected(columns.error());
+    plan_.columns = *columns;
+    plan_.statx_mask = statx_mask_for(*columns);
+    features_ = sys::probe_kernel(calls_);
+    plan_.use_statx = plan_.options.kernel.use_statx && features_.statx;
+    return {};
+  }
+
+  Result<void> resolve_globs() {
+    const TraversalOptions& asked = plan_.options.traversal;
+    plan_.exclude_globs = asked.exclude;
+    for (const std::string& path : asked.exclude_from) {
+      auto text = calls_.read_file(path);
+      if (!text) return fail(text.error().code, "--exclude-from: " + text.error().what);
+      for (std::string& glob : glob_lines(*text)) plan_.exclude_globs.push_back(std::move(glob));
+    }
+    auto filter = NameFilter::make(plan_.exclude_globs, asked.include, asked.ignore_snapshots);
+    if (!filter) return tl::unexpected(filter.error());
+    return {};
+  }
+
+  Result<void> resolve_roots(const std::vector<std::string>& roots) {
+    auto working_directory = calls_.current_directory();
+    const bool needs_it = std::any_of(roots.begin(), roots.end(), [](const auto& r) { return r.empty() || r[0] != '/'; });
+    if (!working_directory && needs_it) return tl::unexpected(working_directory.error());
+    if (auto table = MountTable::read(calls_)) mounts_ = *std::move(table);
+    for (const std::string& given : roots) {
+      plan_.roots.push_back(resolved(given, working_directory.value_or("/")));
+      explain_root(plan_.roots.back());
+    }
+    return {};
+  }
+
+  PlannedRoot resolved(const std::string& given, const std::string& working_directory) const {
+    PlannedRoot root;
+    root.given = given;
+    root.path = root_path(working_directory, given);
+    struct ::statx answer {};
+    const AttributeReader attributes(calls_, plan_.use_statx);
+    const auto ask = [&](bool follow) {
+      return attributes.read(AT_FDCWD, given.c_str(), follow, Coherence::normal, STATX_TYPE | STATX_INO | STATX_MNT_ID,
+                             answer);
+    };
+    int result = given.find('\0') != std::string::npos ? -EINVAL : ask(true);
+    if (result == -ENOENT) result = ask(false);  // a link that leads nowhere is an entry of its own
+    if (result < 0) {
+      root.error = -result;
+    } else if (const Identity identity = identity_of(answer); true) {
+      if (const Mount* mount = mounts_.find(identity.mount, identity.device))
+        root.mount = mount->point, root.filesystem = mount->filesystem;
+    }
+    root.profile = profile_for(root.filesystem);
+    const Coherence asked = plan_.options.attributes.coherence;
+    root.coherence = asked == Coherence::by_profile ? tuning_of(root.profile).coherence : asked;
+    return root;
+  }
+
+  Profile profile_for(const std::string& filesystem) const {
+    const KernelOptions& asked = plan_.options.kernel;
+    if (asked.profile != Profile::automatic) return asked.profile;
+    return asked.detect_filesystem ? profile_of_filesystem(filesystem) : Profile::local;
+  }
+
+  void explain_root(const PlannedRoot& root) {
+    if (root.error != 0)
+      return decide("root " + root.path, "not walked", std::generic_category().message(root.error));
+    const KernelOptions& asked = plan_.options.kernel;
+    const std::string where =
+        root.mount.empty() ? "mount not known" : fmt::format("{} on {}", root.filesystem, root.mount);
+    const char* how = asked.profile != Profile::automatic ? "asked for" : asked.detect_filesystem ? "" : "not detected";
+    decide("root " + root.path, fmt::format("profile {}, coherence {}", word_of(root.profile), word_of(root.coherence)),
+           where + (*how ? std::string("; ") + how : ""));
+  }
+
+  Result<void> resolve_threads() {
+    const ThreadOptions& asked = plan_.options.threads;
+    if (asked.max_threads && *asked.max_threads < asked.min_threads)
+      return fail(EINVAL, fmt::format("--max-threads {} is below --min-threads {}; allowed is the same or more",
+                                      *asked.max_threads, asked.min_threads));
+    std::string reason;
+    plan_.threads = asked.auto_tune ? tuned_threads(reason) : fixed_threads(reason);
+    resolve_descriptors();
+    // Two descriptors at a time is what a worker cannot do without.
+    limit_threads(std::max(1u, plan_.descriptor_budget / 2), "what the limit of open files allows", reason);
+    if (!asked.work_stealing) limit_threads(unsigned(plan_.roots.size()), "one per root without work stealing", reason);
+    decide("threads", std::to_string(plan_.threads), reason);
+    return {};
+  }
+
+  unsigned fixed_threads(std::string& reason) const {
+    const ThreadOptions& asked = plan_.options.threads;
+    reason = asked.max_threads ? "fixed: --max-threads without auto-tuning" : "fixed: --min-threads without auto-tuning";
+    return asked.max_threads.value_or(asked.min_threads);
+  }
+
+  /// The most that any root's profile wants, within what was asked.
+  unsigned tuned_threads(std::string& reason) const {
+    const ThreadOptions& asked = plan_.options.threads;
+    unsigned threads = 0;
+    for (const PlannedRoot& root : plan_.roots) {
+      const TuningProfile& tuning = tuning_of(root.profile);
+      const unsigned wanted = tuning.threads == 0 ? calls_.usable_cpus() : tuning.threads;
+      if (wanted <= threads) continue;
+      threads = wanted;
+      reason = fmt::format("profile {}: {}", word_of(root.profile), tuning.threads_reason);
+    }
+    if (threads < asked.min_threads) threads = asked.min_threads, reason = "--min-threads";
+    if (asked.max_threads && threads > *asked.max_threads) threads = *asked.max_threads, reason = "--max-threads";
+    return threads;
+  }
+
+  void limit_threads(unsigned most, const char* why, std::string& reason) {
+    if (plan_.threads <= most) return;
+    plan_.threads = most;
+    reason = why;
+  }
+
+  /// Half of a small limit, all but 1024 of a large one: the rest is for the
+  /// transport, its consumers, and whoever embeds us.
+  void resolve_descriptors() {
+    constexpr std::uint64_t most = 16'384;
+    const std::uint64_t hard = calls_.descriptor_limit().hard;
+    plan_.descriptor_budget = unsigned(std::clamp<std::uint64_t>(hard - std::min<std::uint64_t>(hard / 2, 1024), 2, most));
+    decide("open directories", fmt::format("at most {}", plan_.descriptor_budget),
+           fmt::format("hard limit of open files: {}", hard));
+  }
+
+  void resolve_buffers() {
+    const KernelOptions& asked = plan_.options.kernel;
+    unsigned kib = 0;
+    for (const PlannedRoot& root : plan_.roots) kib = std::max(kib, tuning_of(root.profile).buffer_kib);
+    plan_.dirent_buffer_bytes = std::size_t{1024} * asked.readahead_kb.value_or(kib);
+    decide("directories", fmt::format("{} with {} KiB", asked.use_getdents ? "getdents64" : "readdir", plan_.dirent_buffer_bytes / 1024),
+           asked.readahead_kb ? "--readahead-kb" : "by profile");
+    explain_attributes();
+    decide("waiting directories", fmt::format("{} MiB", plan_.frontier_bytes >> 20),
+           "above it a thread goes deep before it goes on");
+    decide("batches", fmt::format("{} rows or {} ms", plan_.options.batch.batch_size, plan_.options.batch.batch_age_ms), "");
+  }
+
+  void explain_attributes() {
+    if (plan_.statx_mask == 0) return decide("attributes", "names and types only", "no column needs a stat");
+    if (plan_.use_statx)
+      return decide("attributes", fmt::format("statx, mask {:#x}", plan_.statx_mask),
+                    features_.mount_id ? "smallest mask for the columns" : "this kernel tells no mount ids");
+    decide("attributes", "fstatat; btime and mount_id stay unknown",
+           plan_.options.kernel.use_statx ? "this kernel or sandbox refuses statx" : "statx is switched off");
+  }
+
+  const sys::Calls& calls_;
+  ScanPlan plan_;
+  MountTable mounts_;
+  sys::KernelFeatures features_;
+};
+
+}  // namespace
+
+std::string ScanPlan::explain() const {
+  std::string text;
+  for (const Decision& decision : decisions) {
+    text += fmt::format("{:<20} {}", shown(decision.subject), shown(decision.choice));
+    if (!decision.reason.empty()) text += fmt::format("  ({})", shown(decision.reason));
+    text += '\n';
+  }
+  return text;
+}
+
+Result<ScanPlan> resolve_plan(const ScanOptions& options, const std::vector<std::string>& roots, const sys::Calls& calls) {
+  return PlanResolver(options, calls).run(roots);
+}
+
+Result<ScanPlan> resolve_plan(const ScanOptions& options, const std::vector<std::string>& roots) {
+  return resolve_plan(options, roots, sys::real_calls());
+}
+
+}  // namespace pwalk

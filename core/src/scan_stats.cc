@@ -1,0 +1,37 @@
+#include "pwalk/scan_stats.h"
+
+#include "saturated.h"
+#include "worker_stats.h"
+
+namespace pwalk {
+
+std::array<std::uint64_t ScanCounts::*, RootTally::kFields> RootTally::fields() {
+  return {&ScanCounts::entries, &ScanCounts::files,  &ScanCounts::directories, &ScanCounts::symlinks, &ScanCounts::others,
+          &ScanCounts::errors,  &ScanCounts::vanished, &ScanCounts::skipped,     &ScanCounts::bytes};
+}
+
+void ScanCounts::add(const ScanCounts& other) {
+  entries += other.entries;
+  files += other.files;
+  directories += other.directories;
+  symlinks += other.symlinks;
+  others += other.others;
+  errors += other.errors;
+  vanished += other.vanished;
+  skipped += other.skipped;
+  bytes = saturated_sum(bytes, other.bytes);
+}
+
+void RootTally::show() {
+  std::size_t at = 0;
+  for (const auto field : fields()) shown_[at++].store(mine.*field, std::memory_order_relaxed);
+}
+
+ScanCounts RootTally::shown() const {
+  ScanCounts counts;
+  std::size_t at = 0;
+  for (const auto field : fields()) counts.*field = shown_[at++].load(std::memory_order_relaxed);
+  return counts;
+}
+
+}  // namespace pwalk

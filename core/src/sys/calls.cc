@@ -1,0 +1,128 @@
+#include "sys/calls.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "pwalk/base/unique_fd.h"
+
+namespace pwalk::sys {
+namespace {
+
+template <class Number>
+Number or_errno(Number result) {
+  return result < 0 ? static_cast<Number>(-errno) : result;
+}
+
+std::uint64_t clock_ns(clockid_t clock) {
+  timespec now{};
+  ::clock_gettime(clock, &now);
+  return std::uint64_t(now.tv_sec) * 1'000'000'000 + std::uint64_t(now.tv_nsec);
+}
+
+}  // namespace
+
+int Calls::open_once(const char* path, int flags) const { return or_errno(::open(path, flags)); }
+
+int Calls::openat_once(int directory, const char* name, int flags) const {
+  return or_errno(::openat(directory, name, flags));
+}
+
+// Not readdir(3): one copy less, and a buffer of our choice.
+long Calls::getdents_once(int directory, std::span<std::byte> buffer) const {
+  return or_errno(::syscall(SYS_getdents64, directory, buffer.data(), buffer.size()));
+}
+
+// Not glibc's statx(), which imitates a missing call and hides that columns are missing too.
+int Calls::statx_once(int directory, const char* name, int flags, unsigned mask, struct ::statx& out) const {
+  return int(or_errno(::syscall(SYS_statx, directory, name, flags, mask, &out)));
+}
+
+int Calls::fstatat_once(int directory, const char* name, int flags, struct ::stat& out) const {
+  return or_errno(::fstatat(directory, name, &out, flags));
+}
+
+int Calls::seek_once(int directory, std::int64_t position) const {
+  return ::lseek(directory, position, SEEK_SET) < 0 ? -errno : 0;
+}
+
+int Calls::replace_once(int from, int onto) const { return or_errno(::dup3(from, onto, O_CLOEXEC)); }
+
+void Calls::close(int fd) const { ::close(fd); }
+
+::DIR* Calls::open_stream(int directory, int& error) const {
+  UniqueFd duplicate(::fcntl(directory, F_DUPFD_CLOEXEC, 0));
+  ::DIR* stream = duplicate ? ::fdopendir(duplicate.get()) : nullptr;
+  error = stream ? 0 : errno;
+  if (stream) duplicate.release();
+  return stream;
+}
+
+const ::dirent* Calls::read_stream(::DIR* stream, int& error) const {
+  errno = 0;
+  const ::dirent* entry = ::readdir(stream);
+  error = entry ? 0 : errno;
+  return entry;
+}
+
+void Calls::close_stream(::DIR* stream) const { ::closedir(stream); }
+
+Result<std::string> Calls::current_directory() const {
+  std::string path(256, '\0');
+  while (!::getcwd(path.data(), path.size())) {
+    if (errno != ERANGE) return fail_errno("cannot tell the working directory");
+    path.resize(path.size() * 2);
+  }
+  path.resize(path.find('\0'));
+  return path;
+}
+
+Result<std::string> Calls::read_file(const std::string& path) const {
+  UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return fail_errno("cannot open '" + path + "'");
+  std::string text;
+  char block[16384];
+  for (;;) {
+    const ssize_t got = ::read(file.get(), block, sizeof block);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail_errno("cannot read '" + path + "'");
+    if (got == 0) return text;
+    text.append(block, std::size_t(got));
+  }
+}
+
+DescriptorLimit Calls::descriptor_limit() const {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return {1024, 1024};
+  return {limit.rlim_cur, limit.rlim_max};
+}
+
+void Calls::raise_descriptor_limit(std::uint64_t soft) const {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= soft) return;
+  limit.rlim_cur = std::min<rlim_t>(soft, limit.rlim_max);
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+unsigned Calls::usable_cpus() const {
+  cpu_set_t set;
+  if (::sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1u, unsigned(CPU_COUNT(&set)));
+  return std::max(1u, std::thread::hardware_concurrency());  // more CPUs than cpu_set_t holds
+}
+
+std::uint64_t Calls::monotonic_ns() const { return clock_ns(CLOCK_MONOTONIC); }
+std::uint64_t Calls::coarse_ns() const { return clock_ns(CLOCK_MONOTONIC_COARSE); }
+void Calls::sleep(std::chrono::milliseconds span) const { std::this_thread::sleep_for(span); }
+
+const Calls& real_calls() {
+  static const Calls calls;
+  return calls;
+}
+
+}  // namespace pwalk::sys

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <dirent.h>
+#include <sys/stat.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <type_traits>
+
+#include "pwalk/base/result.h"
+
+namespace pwalk::sys {
+
+/// Descriptors this process may have open: getrlimit(RLIMIT_NOFILE).
+struct DescriptorLimit {
+  std::uint64_t soft = 0;
+  std::uint64_t hard = 0;
+};
+
+/// Every system call of a walk, in one table. The public functions are what the
+/// walk uses; the virtual ones below are what a test replaces. Stateless here,
+/// and called by all workers at once.
+///
+/// Results are >= 0, or a negated errno. A call that was interrupted (EINTR,
+/// EAGAIN) is made again, here and nowhere else, up to kMostRepeats times; after
+/// that the interruption is the answer, so that nothing can spin for ever.
+struct Calls {
+  static constexpr unsigned kMostRepeats = 10'000;
+
+  virtual ~Calls() = default;
+
+  /// open(2) relative to the working directory.
+  int open(const char* path, int flags) const {
+    return persist([&] { return open_once(path, flags); });
+  }
+  /// openat(2); `name` is one component.
+  int openat(int directory, const char* name, int flags) const {
+    return persist([&] { return openat_once(directory, name, flags); });
+  }
+  /// getdents64(2): bytes written, 0 at the end.
+  long getdents(int directory, std::span<std::byte> buffer) const {
+    return persist([&] { return getdents_once(directory, buffer); });
+  }
+  /// statx(2).
+  int statx(int directory, const char* name, int flags, unsigned mask, struct ::statx& out) const {
+    return persist([&] { return statx_once(directory, name, flags, mask, out); });
+  }
+  /// newfstatat(2).
+  int fstatat(int directory, const char* name, int flags, struct ::stat& out) const {
+    return persist([&] { return fstatat_once(directory, name, flags, out); });
+  }
+  /// Sets the position of an open directory to a d_off that it gave out.
+  int seek(int directory, std::int64_t position) const {
+    return persist([&] { return seek_once(directory, position); });
+  }
+  /// dup3(2): `onto` becomes another name of what `from` is open on.
+  int replace(int from, int onto) const {
+    return persist([&] { return replace_once(from, onto); });
+  }
+  /// close(2), never repeated: Linux has let go of the descriptor even on EINTR.
+  virtual void close(int fd) const;
+
+  /// readdir(3) and its neighbours, for walks without getdents64. The stream
+  /// reads a duplicate of `directory`. Null: `error` has the errno.
+  virtual ::DIR* open_stream(int directory, int& error) const;
+  /// Null at the end (`error` is 0) or on failure.
+  virtual const ::dirent* read_stream(::DIR* stream, int& error) const;
+  virtual void close_stream(::DIR* stream) const;
+
+  virtual Result<std::string> current_directory() const;
+  /// A whole small file: mountinfo, a list of globs.
+  virtual Result<std::string> read_file(const std::string& path) const;
+  virtual DescriptorLimit descriptor_limit() const;
+  /// Sets the soft limit; what cannot be set stays as it is.
+  virtual void raise_descriptor_limit(std::uint64_t soft) const;
+  /// CPUs this process may run on; at least 1.
+  virtual unsigned usable_cpus() const;
+
+  /// CLOCK_MONOTONIC, ns.
+  virtual std::uint64_t monotonic_ns() const;
+  /// CLOCK_MONOTONIC_COARSE, ns: cheaper, and a few milliseconds coarse.
+  virtual std::uint64_t coarse_ns() const;
+  virtual void sleep(std::chrono::milliseconds span) const;
+
+ protected:
+  virtual int open_once(const char* path, int flags) const;
+  virtual int openat_once(int directory, const char* name, int flags) const;
+  virtual long getdents_once(int directory, std::span<std::byte> buffer) const;
+  virtual int statx_once(int directory, const char* name, int flags, unsigned mask, struct ::statx& out) const;
+  virtual int fstatat_once(int directory, const char* name, int flags, struct ::stat& out) const;
+  virtual int seek_once(int directory, std::int64_t position) const;
+  virtual int replace_once(int from, int onto) const;
+
+ private:
+  template <class Call>
+  static std::invoke_result_t<Call> persist(Call&& call) {
+    auto result = call();
+    for (unsigned again = 0; (result == -EINTR || result == -EAGAIN) && again < kMostRepeats; ++again)
+      result = call();
+    return result;
+  }
+};
+
+/// The kernel's own; immortal.
+const Calls& real_calls();
+
+}  // namespace pwalk::sys

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "attribute_reader.h"
+#include "frontier.h"
+#include "name_filter.h"
+#include "open_directories.h"
+#include "pwalk/batch_sink.h"
+#include "pwalk/scan_plan.h"
+#include "sys/calls.h"
+
+namespace pwalk {
+
+/// How far one root has been walked. Shared by all workers.
+struct RootProgress {
+  std::atomic<std::uint64_t> outstanding{0};  ///< directories pushed and not finished
+  std::atomic<bool> cut_short{false};         ///< something below it was never looked at
+};
+
+/// What all workers of one walk share.
+struct Walk {
+  Walk(const ScanPlan& scan_plan, BatchSink& batch_sink, const sys::Calls& system_calls, NameFilter name_filter)
+      : plan(scan_plan),
+        sink(batch_sink),
+        calls(system_calls),
+        filter(std::move(name_filter)),
+        attributes(system_calls, scan_plan.use_statx),
+        directories(system_calls, attributes, scan_plan.descriptor_budget, scan_plan.threads, stop),
+        roots(new RootProgress[scan_plan.roots.size()]),
+        frontier(scan_plan.threads, scan_plan.frontier_bytes, scan_plan.options.threads.work_stealing) {}
+
+  const ScanPlan& plan;
+  BatchSink& sink;
+  const sys::Calls& calls;
+  const NameFilter filter;
+  /// Set once, by cancel(), a sink that refuses, or a lack of memory. Relaxed:
+  /// workers notice a name later.
+  std::atomic<bool> stop{false};
+  const AttributeReader attributes;
+  OpenDirectories directories;
+  const std::unique_ptr<RootProgress[]> roots;
+  Frontier frontier;  ///< last: what is left in it refers to the rest
+};
+
+}  // namespace pwalk

@@ -1,0 +1,411 @@
+#include "worker.h"
+
+#include <fcntl.h>
+
+#include <new>
+
+#include "saturated.h"
+
+namespace pwalk {
+
+using schema::Column;
+using schema::ColumnSet;
+using schema::Entry;
+using schema::Operation;
+
+namespace {
+
+/// A directory far above the frontier's share is read in small blocks, so that no
+/// level of a deep and wide tree adds much before it is put aside.
+constexpr std::size_t kSmallBlock = 16 * 1024;
+
+/// Room that a directory's path must leave for the names in it.
+constexpr std::size_t kNameRoom = 4096;
+
+/// On a local filesystem the clock is looked at every so many names, elsewhere at each.
+constexpr unsigned kNamesPerLook = 32;
+
+/// Of the wanted columns those that are known without a stat.
+ColumnSet without_stat(ColumnSet wanted) {
+  ColumnSet bare;
+  for (Column column : {Column::type, Column::depth, Column::error, Column::operation, Column::flags})
+    if (wanted.has(column)) bare.insert(column);
+  return bare;
+}
+
+EntryKind kind_of(char letter) {
+  return letter == 'd' ? EntryKind::directory : letter == '?' ? EntryKind::unknown : EntryKind::other;
+}
+
+bool is_gone(int result) { return result == -ENOENT || result == -ENOTDIR; }
+
+bool is_elsewhere(const Identity& identity, const Identity& here) {
+  if (!identity.known || !here.known) return false;
+  if (identity.mount != 0 && here.mount != 0) return identity.mount != here.mount;
+  return identity.device != here.device;
+}
+
+}  // namespace
+
+Worker::Worker(unsigned number, Walk& walk)
+    : number_(number),
+      walk_(walk),
+      plan_(walk.plan),
+      bare_columns_(without_stat(plan_.columns)),
+      stats_(plan_.roots.size()),
+      writer_(number, plan_, walk.sink, walk.calls, stats_),
+      reader_(walk.calls, plan_.dirent_buffer_bytes, plan_.options.kernel.use_getdents) {}
+
+void Worker::run() {
+  for (bool more = true; more;) {
+    try {
+      more = step();
+    } catch (const std::bad_alloc&) {
+      run_out_of_memory();
+    }
+  }
+}
+
+// A clean, partial end: what is queued is dropped, rows already sent stay sent.
+void Worker::run_out_of_memory() {
+  writer_.give_up();
+  stop();
+}
+
+// Own work first, deepest first: that keeps the frontier small. What was put aside
+// is taken up again when the rest has shrunk.
+bool Worker::step() {
+  Frontier& frontier = walk_.frontier;
+  if (aside_.empty() || !frontier.is_below_half_share(number_))
+    if (NodePtr own = frontier.take_own(number_)) return take_up(Visit(std::move(own))), true;
+  if (!aside_.empty()) {
+    Visit visit = std::move(aside_.back());
+    aside_.pop_back();
+    return take_up(std::move(visit)), true;
+  }
+  if (NodePtr stolen = frontier.steal(number_)) return take_up(Visit(std::move(stolen))), true;
+  writer_.flush();
+  return frontier.wait();
+}
+
+void Worker::take_up(Visit visit) {
+  try {
+    if (!stopping()) visit.holds == Visit::Holds::user ? resume(visit) : start(visit);
+  } catch (const std::bad_alloc&) {
+    run_out_of_memory();
+  }
+  if (visit.node) end(visit);  // else it was put aside
+}
+
+void Worker::start(Visit& visit) {
+  writer_.flush_if_old();
+  if (!visit.node->parent() && !visit_root(visit)) return;
+  int fd = -1;
+  if (open(visit, fd)) read(visit, fd);
+}
+
+void Worker::resume(Visit& visit) {
+  const Opened opened = walk_.directories.pin(*visit.node, number_);
+  if (!opened) return visit.fail(opened.error, opened.operation);
+  visit.holds = Visit::Holds::pin;
+  visit.lost_position |= visit.node->reopened.load(std::memory_order_relaxed);  // seen through the pin
+  read(visit, opened.fd);
+}
+
+bool Worker::open(Visit& visit, int& fd) {
+  const bool was_known = visit.node->identity().known;
+  visit.holds = Visit::Holds::nothing;
+  visit.is_reported = true;
+  const Opened opened = stats_.open.time([&] { return walk_.calls.monotonic_ns(); },
+                                         [&] { return walk_.directories.open(*visit.node, number_); });
+  if (!opened) {
+    // ENOTDIR: something else has taken its name; O_NOFOLLOW refuses links so.
+    if (is_gone(-opened.error) && visit.node->parent())
+      visit.record.flags |= schema::kDirectoryVanished;
+    else
+      visit.fail(opened.error, opened.operation);
+    return false;
+  }
+  visit.holds = Visit::Holds::pin;
+  fd = opened.fd;
+  return admit(visit, was_known);
+}
+
+// What may_enter() decides, for a directory whose identity came only with its
+// descriptor. A loop cannot be flagged in its row any more, so its record tells it.
+bool Worker::admit(Visit& visit, bool was_known) {
+  const DirectoryNode* parent = visit.node->parent();
+  const Identity& identity = visit.node->identity();
+  if (was_known || !parent || !identity.known) return true;
+  if (parent->is_or_lies_in(identity)) {
+    visit.fail(ELOOP, Operation::open);
+    return false;
+  }
+  visit.is_reported = !plan_.options.traversal.one_file_system || identity.device == parent->identity().device;
+  return visit.is_reported;
+}
+
+bool Worker::revive(Visit& visit, int fd) {
+  if (visit.was_revived) return false;
+  visit.was_revived = true;
+  if (!walk_.directories.revive(*visit.node, fd, number_)) return false;
+  reader_.forget_stream();
+  return visit.lost_position = true;
+}
+
+void Worker::read(Visit& visit, int fd) {
+  path_ = cursor_.move_to(visit.node, plan_.roots[visit.node->root()].path);
+  writer_.enter(path_, visit.node->identity().inode);
+  reader_.leave();
+  Dirent found;
+  while (!stopping()) {
+    if (const int got = read_block(visit, fd); got <= 0) {
+      if (got == 0)
+        visit.record.flags |= schema::kComplete;
+      else if (got == -ENOENT)  // removed while it was read: a normal end
+        visit.record.flags |= schema::kDirectoryVanished;
+      else
+        visit.fail(-got, got == -ELOOP ? Operation::readdir : Operation::getdents);
+      return;
+    }
+    while (!stopping() && reader_.next(found, visit.position)) take_name(visit, fd, found);
+    if (reader_.damage() != 0) return visit.fail(reader_.damage(), Operation::getdents);
+    tally_of(visit).show();
+    writer_.flush_if_old();
+    if (walk_.frontier.is_above_share(number_)) return put_aside(visit);
+  }
+}
+
+int Worker::read_block(Visit& visit, int fd) {
+  const auto fill = [&] {
+    if (visit.lost_position && visit.position.started)
+      if (const int moved = walk_.calls.seek(fd, visit.position.next); moved < 0) return moved;
+    visit.lost_position = false;
+    const std::size_t limit = walk_.frontier.is_far_above_share(number_) ? kSmallBlock : 0;
+    return stats_.getdents.time([&] { return walk_.calls.monotonic_ns(); },
+                                [&] { return reader_.fill(fd, visit.position, limit); });
+  };
+  const int got = fill();
+  return got == -ESTALE && revive(visit, fd) ? fill() : got;
+}
+
+void Worker::put_aside(Visit& visit) {
+  if (aside_.size() == aside_.capacity()) aside_.reserve(2 * aside_.size() + 8);  // now, while it may fail
+  walk_.directories.put_aside(*visit.node, number_);
+  visit.holds = Visit::Holds::user;
+  aside_.push_back(std::move(visit));
+}
+
+void Worker::end(Visit& visit) {
+  try {
+    if (visit.is_reported) report(visit);
+  } catch (const std::bad_alloc&) {
+    run_out_of_memory();
+  }
+  OpenDirectories& directories = walk_.directories;
+  if (visit.holds == Visit::Holds::pin) directories.leave(*visit.node, number_);
+  if (visit.holds == Visit::Holds::user) directories.drop_user(*visit.node);
+  if (visit.holds == Visit::Holds::parent && visit.node->parent()) directories.drop_user(*visit.node->parent());
+  tally_of(visit).show();
+  RootProgress& root = walk_.roots[visit.node->root()];
+  if (stopping()) root.cut_short.store(true, std::memory_order_relaxed);  // published by finish()
+  root.outstanding.fetch_sub(1, std::memory_order_release);
+  walk_.frontier.finish();
+}
+
+void Worker::report(Visit& visit) {
+  if (visit.position.refused != 0) {
+    visit.record.flags &= std::uint8_t(~schema::kComplete);
+    visit.fail(EBADMSG, Operation::getdents);
+  }
+  ScanCounts& counts = tally_of(visit).mine;
+  counts.errors += visit.record.error != 0;
+  counts.vanished += (visit.record.flags & schema::kDirectoryVanished) != 0;
+  path_ = cursor_.move_to(visit.node, plan_.roots[visit.node->root()].path);
+  writer_.enter(path_, visit.node->identity().inode);
+  if (!writer_.close(visit.record) || writer_.is_stopped()) stop();
+}
+
+void Worker::take_name(Visit& visit, int fd, const Dirent& found) {
+  Entry entry = blank_entry(found.name, visit.node->depth() + 1);
+  entry.type = letter_of_dirent(found.type);
+  const bool follow = plan_.options.traversal.follow_links && entry.type == 'l';
+  const EntryKind claimed = follow ? EntryKind::unknown : kind_of(entry.type);
+  const std::string_view path = path_below_root(found.name);
+  if (walk_.filter.leaves_out(found.name, path, claimed)) {
+    ++tally_of(visit).mine.skipped;
+    return;
+  }
+  const Identity identity = ask(visit, fd, found, entry);
+  if (const EntryKind kind = kind_of(entry.type); kind != claimed && walk_.filter.leaves_out(found.name, path, kind)) {
+    ++tally_of(visit).mine.skipped;
+    return;
+  }
+  const bool enter = may_enter(visit, found, identity, entry);
+  if (emit(visit, entry) && enter) queue(visit, found, identity);
+  if (++names_since_look_ >= kNamesPerLook || plan_.roots[visit.node->root()].profile != Profile::local) {
+    names_since_look_ = 0;
+    writer_.flush_if_old();
+  }
+}
+
+Entry Worker::blank_entry(std::string_view name, std::uint32_t depth) const {
+  Entry entry;
+  entry.name = name;
+  entry.depth = depth;
+  entry.known = bare_columns_;
+  return entry;
+}
+
+std::string_view Worker::path_below_root(std::string_view name) {
+  if (!walk_.filter.needs_path()) return {};
+  const std::string_view directory = cursor_.below_root();
+  scratch_.assign(directory);
+  if (!directory.empty()) scratch_ += '/';
+  return scratch_.append(name);
+}
+
+unsigned Worker::mask_for(const Dirent& found) const {
+  if (plan_.statx_mask != 0) return plan_.statx_mask;
+  const bool is_link = found.type == DT_LNK && plan_.options.traversal.follow_links;
+  const bool needs_asking = is_link || letter_of_dirent(found.type) == '?';
+  return needs_asking ? STATX_TYPE | STATX_INO | STATX_MNT_ID : 0;
+}
+
+// Attributes of a name, into its entry; what kind of object it is, for walking on.
+Identity Worker::ask(Visit& visit, int fd, const Dirent& found, Entry& entry) {
+  const unsigned mask = mask_for(found);
+  if (mask == 0) return {};
+  const char* const name = found.name.data();
+  const bool follow = plan_.options.traversal.follow_links;
+  struct ::statx answer;
+  int result = ask_once(visit, fd, name, follow, mask, answer);
+  if (result == -ESTALE && revive(visit, fd)) result = ask_once(visit, fd, name, follow, mask, answer);
+  if (follow && result == -ENOENT) result = ask_once(visit, fd, name, false, mask, answer);  // a broken link: itself
+  if (result < 0) {
+    if (is_gone(result))
+      entry.flags |= schema::kVanished;
+    else
+      entry.error = std::uint32_t(-result), entry.operation = Operation::statx;
+    return {};
+  }
+  describe(answer, plan_.statx_mask != 0 ? plan_.columns : bare_columns_, entry);
+  if (walk_.attributes.is_lazy(plan_.roots[visit.node->root()].coherence)) entry.flags |= schema::kLazy;
+  Identity identity = identity_of(answer);
+  // Opening it will mount something: what it is then is another question.
+  if (answer.stx_attributes & STATX_ATTR_AUTOMOUNT) identity.known = false;
+  return identity;
+}
+
+int Worker::ask_once(const Visit& visit, int fd, const char* name, bool follow, unsigned mask,
+                     struct ::statx& answer) {
+  const Coherence coherence = plan_.roots[visit.node->root()].coherence;
+  return stats_.statx.time([&] { return walk_.calls.monotonic_ns(); },
+                           [&] { return walk_.attributes.read(fd, name, follow, coherence, mask, answer); });
+}
+
+// Also sets the flags that tell why not.
+bool Worker::may_enter(const Visit& visit, const Dirent& found, const Identity& identity, Entry& entry) const {
+  const TraversalOptions& asked = plan_.options.traversal;
+  const DirectoryNode& here = *visit.node;
+  const bool elsewhere = is_elsewhere(identity, here.identity());
+  if (elsewhere) entry.flags |= schema::kOtherMount;
+  if (entry.type != 'd' || entry.error != 0 || (entry.flags & schema::kVanished)) return false;
+  // Only a link or a mount can lead back up.
+  const bool may_lead_up = elsewhere || (asked.follow_links && found.type != DT_DIR);
+  if (may_lead_up && here.is_or_lies_in(identity)) {
+    entry.flags |= schema::kLoop;
+    return false;
+  }
+  if (asked.max_depth && entry.depth >= *asked.max_depth) return false;
+  return !asked.one_file_system || !identity.known || identity.device == here.identity().device;
+}
+
+void Worker::queue(Visit& visit, const Dirent& found, const Identity& identity) {
+  if (!writer_.can_carry(path_.size() + 1 + found.name.size(), kNameRoom)) return refuse_long_path(visit, found.name);
+  const DirectoryNode::Origin origin{visit.node->root(), identity,
+                                     plan_.options.traversal.follow_links && found.type != DT_DIR};
+  NodePtr child = DirectoryNode::make(visit.node, found.name, origin);
+  visit.node->add_user();
+  walk_.roots[origin.root].outstanding.fetch_add(1, std::memory_order_relaxed);
+  walk_.frontier.push(number_, std::move(child));
+}
+
+// No batch could carry the entries of a directory with such a path. It is not
+// entered, and its record says so.
+void Worker::refuse_long_path(Visit& visit, std::string_view name) {
+  schema::DirectoryRecord record;
+  record.error = ENAMETOOLONG;
+  record.operation = Operation::path;
+  const std::string path = std::string(path_).append("/").append(name);
+  writer_.enter(path, 0);
+  const bool told = writer_.close(record);
+  writer_.enter(path_, visit.node->identity().inode);
+  if (told)
+    ++tally_of(visit).mine.errors;
+  else
+    visit.fail(ENAMETOOLONG, Operation::path);
+}
+
+bool Worker::emit(Visit& visit, const Entry& entry) {
+  if (!writer_.append(entry)) {
+    visit.fail(ENAMETOOLONG, Operation::path);
+    return false;
+  }
+  if (writer_.is_stopped()) stop();
+  ++visit.record.entries;
+  if (entry.known.has(Column::size)) visit.record.bytes = saturated_sum(visit.record.bytes, entry.size);
+  account(tally_of(visit), entry);
+  return true;
+}
+
+void Worker::account(RootTally& tally, const Entry& entry) {
+  ScanCounts& counts = tally.mine;
+  ++counts.entries;
+  switch (entry.type) {
+    case 'f':
+      ++counts.files;
+      if (entry.known.has(Column::size)) counts.bytes = saturated_sum(counts.bytes, entry.size);
+      break;
+    case 'd': ++counts.directories; break;
+    case 'l': ++counts.symlinks; break;
+    default: ++counts.others;
+  }
+  counts.errors += entry.error != 0;
+  counts.vanished += (entry.flags & schema::kVanished) != 0;
+}
+
+// The root's own row. False: there is nothing to enter.
+bool Worker::visit_root(Visit& visit) {
+  const PlannedRoot& root = plan_.roots[visit.node->root()];
+  const std::size_t slash = root.path.rfind('/');
+  Entry entry = blank_entry(root.path == "/" ? "" : std::string_view(root.path).substr(slash + 1), 0);
+  struct ::statx answer {};
+  const int result = ask_root(root, answer);
+  if (result < 0) {
+    entry.error = std::uint32_t(-result);
+    entry.operation = Operation::statx;
+    walk_.roots[visit.node->root()].cut_short.store(true, std::memory_order_relaxed);
+  } else {
+    describe(answer, plan_.statx_mask != 0 ? plan_.columns : bare_columns_, entry);
+    if (walk_.attributes.is_lazy(root.coherence)) entry.flags |= schema::kLazy;
+    visit.node->settle(identity_of(answer));
+  }
+  writer_.enter(std::string_view(root.path).substr(0, slash), 0);
+  if (!emit(visit, entry)) ++tally_of(visit).mine.errors;
+  visit.record = {};  // the row belongs to the directory above
+  return entry.type == 'd' && plan_.options.traversal.max_depth != 0u;
+}
+
+// A link given as a root is followed (find -H), unless it leads nowhere.
+int Worker::ask_root(const PlannedRoot& root, struct ::statx& answer) {
+  if (root.error != 0) return -root.error;
+  const unsigned mask = plan_.statx_mask != 0 ? plan_.statx_mask : STATX_TYPE | STATX_INO | STATX_MNT_ID;
+  const auto ask = [&](bool follow) {
+    return walk_.attributes.read(AT_FDCWD, root.given.c_str(), follow, root.coherence, mask, answer);
+  };
+  const int result = ask(true);
+  return result == -ENOENT ? ask(false) : result;
+}
+
+}  // namespace pwalk

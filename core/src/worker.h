@@ -1,0 +1,83 @@
+#pragma once
+
+#include <vector>
+
+#include "batch_writer.h"
+#include "dir_reader.h"
+#include "directory_visit.h"
+#include "path_cursor.h"
+#include "walk.h"
+#include "worker_stats.h"
+
+namespace pwalk {
+
+/// One thread of a walk. It owns a directory from open to close: reads a block,
+/// asks each name's attributes in the order of the listing (what the look-ahead
+/// of NFS, Lustre and GPFS expects), emits its row, queues what is a directory,
+/// reads the next block. A failure becomes a row or a directory record and
+/// nothing else.
+class Worker {
+ public:
+  Worker(unsigned number, Walk& walk);
+
+  /// Until nothing is outstanding. Does not throw.
+  void run();
+
+  const WorkerStats& stats() const { return stats_; }
+
+ private:
+  using Visit = DirectoryVisit;
+
+  // the walk
+  bool step();
+  void run_out_of_memory();
+  void take_up(Visit visit);
+  void start(Visit& visit);
+  void resume(Visit& visit);
+  void read(Visit& visit, int fd);
+  int read_block(Visit& visit, int fd);
+  void put_aside(Visit& visit);
+  void end(Visit& visit);
+  void report(Visit& visit);
+
+  // opening
+  bool open(Visit& visit, int& fd);
+  bool admit(Visit& visit, bool was_known);
+  bool revive(Visit& visit, int fd);
+
+  // one name
+  void take_name(Visit& visit, int fd, const Dirent& found);
+  Identity ask(Visit& visit, int fd, const Dirent& found, schema::Entry& entry);
+  int ask_once(const Visit& visit, int fd, const char* name, bool follow, unsigned mask, struct ::statx& answer);
+  unsigned mask_for(const Dirent& found) const;
+  bool may_enter(const Visit& visit, const Dirent& found, const Identity& identity, schema::Entry& entry) const;
+  void queue(Visit& visit, const Dirent& found, const Identity& identity);
+  void refuse_long_path(Visit& visit, std::string_view name);
+  bool emit(Visit& visit, const schema::Entry& entry);
+  std::string_view path_below_root(std::string_view name);
+
+  // roots
+  bool visit_root(Visit& visit);
+  int ask_root(const PlannedRoot& root, struct ::statx& answer);
+
+  schema::Entry blank_entry(std::string_view name, std::uint32_t depth) const;
+  void account(RootTally& tally, const schema::Entry& entry);
+  RootTally& tally_of(const Visit& visit) { return stats_.tallies[visit.node->root()]; }
+  bool stopping() const { return walk_.stop.load(std::memory_order_relaxed); }
+  void stop() { walk_.stop.store(true, std::memory_order_relaxed); }
+
+  const unsigned number_;
+  Walk& walk_;
+  const ScanPlan& plan_;
+  const schema::ColumnSet bare_columns_;  ///< the wanted ones that need no stat
+  WorkerStats stats_;
+  BatchWriter writer_;
+  DirReader reader_;
+  PathCursor cursor_;
+  std::string_view path_;         ///< of the directory being read
+  std::string scratch_;
+  std::vector<Visit> aside_;      ///< put aside, the deepest last
+  unsigned names_since_look_ = 0; ///< names since the batch's age was looked at
+};
+
+}  // namespace pwalk
