@@ -15,15 +15,15 @@ template <class Struct, class Value>
 struct OptionSpec {
   using value_type = Value;
 
-  constexpr OptionSpec(std::string_view name, Value Struct::* member, std::string_view value_name,
-                       std::string_view help, double least = 0,
-                       double most = std::numeric_limits<double>::infinity())
-      : name(name),
-        member(member),
-        value_name(value_name),
-        help(help),
-        least(least),
-        most(most) {}
+  constexpr OptionSpec(std::string_view its_name, Value Struct::* its_member, std::string_view its_value_name,
+                       std::string_view its_help, double at_least = 0,
+                       double at_most = std::numeric_limits<double>::infinity())
+      : name(its_name),
+        member(its_member),
+        value_name(its_value_name),
+        help(its_help),
+        least(at_least),
+        most(at_most) {}
 
   std::string_view name;        ///< as typed, without the leading dashes: "max-depth"
   Value Struct::* member;       ///< where the value goes
