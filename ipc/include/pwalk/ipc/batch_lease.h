@@ -9,12 +9,14 @@ namespace pwalk::ipc {
 
 class ConsumerSession;
 
-/// One batch, held. Its bytes stay as they are in the pool until the last copy
-/// of the lease is gone, also after the Consumer is gone and after the scanner
+/// One batch, held. Its bytes stay as they are until the last copy of the lease
+/// is gone, also after the Consumer is gone and after the scanner
 /// has ended or died. Copying shares it. Any thread may drop it, in any order:
 /// the drop gives the batch back to the scanner without waiting and without a
 /// system call unless the scanner is starved. In a forked child a drop does
-/// nothing.
+/// nothing. The bytes lie in the pool while what is held there is within the share
+/// granted at attaching; beyond it they are a copy on the heap, so that holding
+/// batches for ever stalls nobody.
 class BatchLease {
  public:
   BatchLease() = default;
@@ -32,8 +34,12 @@ class BatchLease {
     std::shared_ptr<ConsumerSession> session;  ///< keeps the mapping
     schema::EntryBatchView view;
     std::uint32_t lane = 0;
-    std::uint32_t unit = 0;
+    std::uint32_t unit = 0, length = 0;  ///< where it lies in the pool
     std::uint64_t sequence = 0;
+    std::shared_ptr<const std::byte> copy;  ///< set: beyond the grant, and given back already
+    Held() = default;
+    Held(const Held&) = delete;
+    Held& operator=(const Held&) = delete;
     ~Held();
   };
   std::shared_ptr<const Held> held_;

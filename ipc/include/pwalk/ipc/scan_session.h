@@ -24,6 +24,10 @@ struct SessionOptions {
   unsigned lanes = 0;          ///< 0: one per CPU this process may use; fewer if the pool is small
 };
 
+/// 256 MiB, but never above a quarter of the memory this process may use (its
+/// cgroups' limits, the machine), and at least 2 MiB; whole blocks.
+std::uint64_t default_pool_bytes();
+
 /// The memory that was obtained, for --explain and --json.
 struct PoolReport {
   std::string pages;    ///< "2M reserved", "2M transparent", "2M transparent (part)" or "4K"

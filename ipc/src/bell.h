@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+
+#include "atomics.h"
+
+/// Wakes one sleeping consumer, and costs a publisher nothing when it is awake.
+///
+///   consumer                              scanner
+///   waiting = 1                           head = n          (publish)
+///   fence  ───────────┐          ┌─────── fence
+///   anything there?   └── both ──┘        waiting?
+///   no: futex_wait(bell, ticket)          yes: bell += 1, futex_wake
+///
+/// With a fence on both sides at least one of them sees the other's store, so no
+/// wake is lost; a wake costs 5 to 7 µs, so none is made without a sleeper.
+namespace pwalk::ipc {
+
+template <class Atomics>
+struct BellWords {
+  typename Atomics::template Word<std::uint32_t> bell;     ///< the futex; only the scanner writes it
+  typename Atomics::template Word<std::uint32_t> waiting;  ///< 1 while the consumer sleeps or is about to
+};
+
+/// Consumer: announces the sleep. After it, look again; if there is still
+/// nothing, sleep while the bell has the value returned.
+template <class Atomics>
+std::uint32_t announce_sleep(BellWords<Atomics>& words) {
+  const std::uint32_t ticket = Atomics::load_acquire(words.bell);
+  Atomics::store_relaxed(words.waiting, std::uint32_t{1});
+  Atomics::fence_seq_cst();  // partner: the fence before must_ring()
+  return ticket;
+}
+
+template <class Atomics>
+void end_sleep(BellWords<Atomics>& words) {
+  Atomics::store_relaxed(words.waiting, std::uint32_t{0});
+}
+
+/// Scanner, after a release store and fence_seq_cst(): is there a sleeper?
+template <class Atomics>
+bool must_ring(const BellWords<Atomics>& words) {
+  return Atomics::load_relaxed(words.waiting) != 0;
+}
+
+/// Scanner: changes the bell, so that a sleep about to begin does not. The futex wake follows.
+template <class Atomics>
+void ring(BellWords<Atomics>& words) {
+  Atomics::fetch_add_acq_rel(words.bell, std::uint32_t{1});
+}
+
+}  // namespace pwalk::ipc

@@ -1,0 +1,125 @@
+#include "block_pool.h"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+
+#include <cstring>
+
+#include "huge_pages.h"
+#include "layout.h"
+#include "memfd.h"
+#include "memory_limit.h"
+
+#ifndef MFD_HUGE_2MB
+#define MFD_HUGE_2MB (21U << 26)
+#endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+namespace pwalk::ipc {
+namespace {
+
+constexpr std::uint64_t kLeastPool = kHugePage;
+constexpr std::uint64_t kMostPool = std::uint64_t{1} << 44;  // units are numbered with 32 bits
+
+/// Why `automatic` does not take the reserve, or "" if it does.
+std::string reserve_refusal(std::uint64_t bytes) {
+  const auto free = free_reserved_pages();
+  const std::uint64_t wanted = align_up(bytes, kHugePage) / kHugePage;
+  if (!free) return "no 2 MiB pages on this machine";
+  if (wanted <= *free / 2) return "";
+  return fmt::format("the pool needs {} reserved 2 MiB pages, and only half of the {} free ones are taken unasked",
+                     wanted, *free);
+}
+
+/// Refuses what would only end in the OOM killer: allocation on a memfd does not
+/// fail by itself before the machine or the cgroup is full.
+Result<void> check_available(std::uint64_t bytes) {
+  const std::uint64_t available = available_memory();
+  if (bytes <= available) return {};
+  return fail(ENOMEM, fmt::format("a pool of {} MiB does not fit in the {} MiB of memory that are available",
+                                  bytes >> 20, available >> 20));
+}
+
+/// Gives every 2 MiB extent one page, so that collapsing it makes the huge page
+/// directly. Filling it first costs the zeroing and copying of 512 small pages more.
+Result<void> seed_extents(int fd, std::uint64_t bytes) {
+  for (std::uint64_t at = 0; at + kHugePage <= bytes; at += kHugePage)
+    if (auto done = allocate(fd, at, 4096); !done) return done;
+  return {};
+}
+
+}  // namespace
+
+Result<BlockPool> BlockPool::create(std::uint64_t bytes, HugePages huge_pages) {
+  if (bytes < kLeastPool || bytes > kMostPool)
+    return fail(EINVAL, fmt::format("a pool of {} bytes: allowed are 2M to 16T", bytes));
+  bytes = align_up(bytes, kBlockBytes);
+  if (huge_pages == HugePages::require) return reserved(bytes);
+  if (huge_pages == HugePages::off) return ordinary(bytes, false);
+  std::string reason = reserve_refusal(bytes);
+  if (reason.empty()) {
+    auto pool = reserved(bytes);
+    if (pool) return pool;
+    reason = pool.error().message();
+  }
+  auto pool = ordinary(bytes, true);
+  if (pool) pool->reason_ = pool->reason_.empty() ? reason : reason + "; " + pool->reason_;
+  return pool;
+}
+
+std::uint32_t BlockPool::blocks() const { return std::uint32_t(bytes() / kBlockBytes); }
+
+Result<BlockPool> BlockPool::reserved(std::uint64_t bytes) {
+  bytes = align_up(bytes, kHugePage);
+  const std::uint64_t wanted = bytes / kHugePage;
+  const std::string shortage =
+      fmt::format("a pool of {} MiB needs {} reserved 2 MiB pages, {} are free (vm.nr_hugepages)", bytes >> 20,
+                  wanted, free_reserved_pages().value_or(0));
+  auto fd = create_memfd("pwalk-pool", bytes, MFD_HUGETLB | MFD_HUGE_2MB);
+  if (!fd) return fail(ENOMEM, shortage);
+  // fallocate before the mapping's own reservation: it fails cleanly, and what it got goes with the memfd.
+  if (!allocate(fd->get(), 0, bytes)) return fail(ENOMEM, shortage);
+  auto mapping = Mapping::map(fd->get(), bytes, Access::read_write, kHugePage);
+  if (!mapping) return fail(ENOMEM, shortage);
+  BlockPool pool;
+  pool.mapping_ = *std::move(mapping);
+  ::madvise(pool.data(), bytes, MADV_POPULATE_WRITE);
+  if (auto sealed = seal(fd->get(), true); !sealed) return tl::unexpected(sealed.error());
+  pool.fd_ = *std::move(fd);
+  pool.pages_ = "2M reserved";
+  return pool;
+}
+
+Result<BlockPool> BlockPool::ordinary(std::uint64_t bytes, bool transparent) {
+  if (auto room = check_available(bytes); !room) return tl::unexpected(room.error());
+  auto fd = create_memfd("pwalk-pool", bytes);
+  if (!fd) return tl::unexpected(fd.error());
+  auto mapping = Mapping::map(fd->get(), bytes, Access::read_write, kHugePage);
+  if (!mapping) return tl::unexpected(mapping.error());
+  BlockPool pool;
+  pool.mapping_ = *std::move(mapping);
+  int collapse_error = 0;
+  if (transparent) {
+    if (auto seeded = seed_extents(fd->get(), bytes); !seeded) return tl::unexpected(seeded.error());
+    collapse_error = collapse(pool.data(), bytes / kHugePage * kHugePage);
+  }
+  if (auto filled = allocate(fd->get(), 0, bytes); !filled) return tl::unexpected(filled.error());
+  // Page tables now rather than one fault per page in the workers. Refused before Linux 5.14: then they fault.
+  ::madvise(pool.data(), bytes, MADV_POPULATE_WRITE);
+  if (auto sealed = seal(fd->get(), true); !sealed) return tl::unexpected(sealed.error());
+  pool.fd_ = *std::move(fd);
+  pool.describe(collapse_error, transparent);
+  return pool;
+}
+
+void BlockPool::describe(int collapse_error, bool transparent) {
+  const std::uint64_t huge = page_backing(data(), bytes()).transparent;
+  const std::uint64_t possible = bytes() / kHugePage * kHugePage;
+  pages_ = huge >= possible ? "2M transparent" : huge > 0 ? "2M transparent (part)" : "4K";
+  if (transparent && huge < possible)
+    reason_ = fmt::format("MADV_COLLAPSE: {}", collapse_error ? std::strerror(collapse_error) : "not obeyed");
+}
+
+}  // namespace pwalk::ipc

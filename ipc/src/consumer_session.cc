@@ -1,0 +1,263 @@
+#include "consumer_session.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <thread>
+
+#include "control_socket.h"
+#include "futex.h"
+#include "messages.h"
+#include "pwalk/ipc/scan_directory.h"
+#include "pwalk/schema/row_hash.h"
+
+namespace pwalk::ipc {
+namespace {
+
+/// Cheaper than a sleep and a wake (17 to 21 µs) if the next batch is about to come.
+constexpr std::chrono::microseconds kSpin{30};
+/// Longest sleep without asking whether the scanner lives and the caller was interrupted.
+constexpr std::chrono::milliseconds kSlice{50};
+/// The scanner rings no bell when it has drained the return ring.
+constexpr std::chrono::microseconds kDrainSlice{200};
+
+/// Marks a batch that was copied to the heap and needs no giving back.
+constexpr std::uint32_t kCopied = ~std::uint32_t{0};
+
+void pause_cpu() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#endif
+}
+
+std::uint64_t count_errors(const schema::EntryBatchView& view) {
+  std::uint64_t errors = 0;
+  const schema::ColumnView& column = view.column(schema::Column::error);
+  if (column && column.constant)
+    errors = column.at<std::uint32_t>(0) ? view.rows() : 0;
+  else if (column)
+    for (std::uint32_t row = 0; row < view.rows(); ++row) errors += column.at<std::uint32_t>(row) != 0;
+  for (std::uint32_t i = 0; i < view.record_count(); ++i) errors += view.record(i).record.error != 0;
+  return errors;
+}
+
+/// A copy aligned as a batch must be.
+std::shared_ptr<std::byte> copy_to_heap(std::span<const std::byte> bytes) {
+  std::shared_ptr<std::byte> copy(
+      static_cast<std::byte*>(std::aligned_alloc(kCacheLine, align_up(bytes.size(), kCacheLine))), std::free);
+  if (copy) std::memcpy(copy.get(), bytes.data(), bytes.size());
+  return copy;
+}
+
+}  // namespace
+
+BatchLease::Held::~Held() {
+  if (session) session->give_back(*this);
+}
+
+ConsumerSession::ConsumerSession(ScannerLink link, const AttachOptions& options)
+    : link_(std::move(link)),
+      options_(options),
+      reader_(link_.control, link_.own),
+      desk_(link_.own, link_.control.geometry().pool_bytes, link_.grant_blocks) {
+  stats_.missed_rows = link_.missed_rows;
+}
+
+ConsumerSession::~ConsumerSession() {
+  if (sentinel_.in_child()) link_.own.abandon();
+}
+
+// ---- reading ----------------------------------------------------------------
+
+Result<std::optional<BatchLease>> ConsumerSession::next(std::chrono::milliseconds timeout) {
+  if (sentinel_.in_child()) return fail(ESTALE, "a forked child cannot use its parent's consumer");
+  if (failure_) return tl::unexpected(*failure_);
+  if (detached_) return fail(ENOTCONN, "the consumer has detached");
+  for (const auto deadline = Clock::now() + timeout; !over();) {
+    StreamReader::Taken taken;
+    const Taking outcome = desk_.has_room() ? reader_.take(taken) : Taking::empty;
+    if (outcome == Taking::revoked) {
+      failure_ = Error{ECANCELED, fmt::format("evicted from the scan '{}'", link_.name)};
+      return tl::unexpected(*failure_);
+    }
+    if (outcome == Taking::taken) {
+      auto lease = lend(taken);
+      if (!lease) return tl::unexpected(lease.error());
+      return std::optional(*std::move(lease));
+    }
+    const auto more = wait(deadline);
+    if (!more) return tl::unexpected(more.error());
+    if (!*more) break;
+  }
+  return std::nullopt;
+}
+
+Result<BatchLease> ConsumerSession::lend(const StreamReader::Taken& taken) {
+  const BatchDescriptor& descriptor = taken.descriptor;
+  if (auto good = check(taken); !good) return tl::unexpected(good.error());
+  desk_.taken();
+  auto held = std::make_shared<BatchLease::Held>();
+  held->session = shared_from_this();  // from here on dropping it gives it back
+  held->lane = taken.lane;
+  held->sequence = descriptor.sequence;
+  held->unit = std::uint32_t(descriptor.offset / kUnitBytes);
+  held->length = descriptor.length;
+  std::span<const std::byte> bytes{link_.pool.data() + descriptor.offset, descriptor.length};
+  if (!desk_.pin(descriptor.offset, descriptor.length)) {
+    held->copy = copy_to_heap(bytes);
+    if (!held->copy) return broken("no memory for a copy of a batch beyond the pinning grant");
+    bytes = {held->copy.get(), bytes.size()};
+    desk_.give_back({held->unit, std::uint32_t(held->sequence)});
+    if (must_kick<Atomics>(link_.control.header().starved)) kick();
+  }
+  auto view = schema::EntryBatchView::check(bytes);
+  if (!view) return broken(fmt::format("lane {} batch {}: {}", taken.lane, descriptor.sequence, view.error().what));
+  if (auto counted = count(descriptor, *view); !counted) return tl::unexpected(counted.error());
+  held->view = *std::move(view);
+  BatchLease lease;
+  lease.held_ = std::move(held);
+  return lease;
+}
+
+Result<void> ConsumerSession::check(const StreamReader::Taken& taken) const {
+  const BatchDescriptor& descriptor = taken.descriptor;
+  const std::uint64_t pool = link_.pool.size();
+  const bool inside = descriptor.offset % kUnitBytes == 0 && descriptor.length > 0 && descriptor.offset < pool &&
+                      descriptor.length <= pool - descriptor.offset;
+  if (inside && descriptor.sequence == taken.expected_sequence && descriptor.flags == 0) return {};
+  return fail(EPROTO, fmt::format("lane {} has an impossible descriptor: batch {} instead of {}, {} bytes at {}",
+                                  taken.lane, descriptor.sequence, taken.expected_sequence, descriptor.length,
+                                  descriptor.offset));
+}
+
+Result<void> ConsumerSession::count(const BatchDescriptor& descriptor, const schema::EntryBatchView& view) {
+  if (view.rows() != descriptor.rows || view.record_count() != descriptor.records ||
+      view.content_hash() != descriptor.content_hash)
+    return broken(fmt::format("batch {} does not hold what its descriptor says", descriptor.sequence));
+  ++stats_.batches;
+  stats_.rows += view.rows();
+  stats_.directories += view.record_count();
+  stats_.errors += count_errors(view);
+  stats_.content_hash += options_.verify_rows ? schema::hash_rows(view) : descriptor.content_hash;
+  stats_.file_bytes =
+      saturating_add(stats_.file_bytes, options_.verify_rows ? view.file_bytes() : descriptor.file_bytes);
+  ++stated_.batches;
+  stated_.rows += descriptor.rows;
+  stated_.records += descriptor.records;
+  stated_.file_bytes = saturating_add(stated_.file_bytes, descriptor.file_bytes);
+  stated_.content_hash += descriptor.content_hash;
+  return {};
+}
+
+tl::unexpected<Error> ConsumerSession::broken(std::string what) {
+  failure_ = Error{EPROTO, fmt::format("scan '{}': {}", link_.name, what)};
+  return tl::unexpected(*failure_);
+}
+
+// ---- the end ----------------------------------------------------------------
+
+/// Looks at the state before the lanes: once it is not running, the heads are final.
+Result<void> ConsumerSession::conclude_if_over() {
+  const bool dead = link_.scanner.dead();
+  const StreamState state = reader_.state();
+  if (reader_.ready()) return {};
+  if (state == StreamState::complete) return conclude(StreamEnd::complete);
+  if (state == StreamState::cut_short) return conclude(StreamEnd::cut_short);
+  return dead ? conclude(StreamEnd::scanner_died) : Result<void>();
+}
+
+Result<void> ConsumerSession::conclude(StreamEnd end) {
+  if (end == StreamEnd::scanner_died) {
+    // Nobody else may come to clean up. If it cannot be done, the next pwalk command tries.
+    static_cast<void>(remove_scan(link_.runtime_directory, link_.name));
+  } else {
+    kick();  // the scanner may be waiting for us to have everything
+    if (auto good = check_end_figures(); !good) return broken(good.error().what);
+  }
+  end_ = end;
+  return {};
+}
+
+Result<void> ConsumerSession::check_end_figures() const {
+  if (!reader_.started_at_first()) return {};
+  const EndFigures said = reader_.end_figures();
+  if (said != stated_)
+    return fail(EPROTO, fmt::format("the end says {} batches and {} rows, {} and {} were read", said.batches, said.rows,
+                                    stated_.batches, stated_.rows));
+  if (stats_.content_hash != said.content_hash)
+    return fail(EPROTO, "the rows that were read do not have the hash that the end says");
+  return {};
+}
+
+// ---- waiting ----------------------------------------------------------------
+
+/// One wait of at most a slice. False: the deadline has passed, or the stream is over.
+Result<bool> ConsumerSession::wait(Clock::time_point deadline) {
+  const auto since = Clock::now();
+  if (desk_.has_room()) {
+    if (spin()) return true;
+    if (reader_.state() != StreamState::running || since >= deadline || link_.scanner.dead()) {
+      if (auto concluded = conclude_if_over(); !concluded) return tl::unexpected(concluded.error());
+      if (over()) return false;
+      if (reader_.ready()) return true;
+    }
+  }
+  if (options_.interrupted && options_.interrupted()) return fail(EINTR, "interrupted while waiting for a batch");
+  const auto left = std::min<std::chrono::nanoseconds>(deadline - Clock::now(), kSlice);
+  if (left <= left.zero()) return false;
+  if (desk_.has_room())
+    sleep(left);
+  else
+    await_return_room(left);
+  stats_.waited_ns += std::uint64_t((Clock::now() - since).count());
+  return true;
+}
+
+bool ConsumerSession::spin() const {
+  for (const auto until = Clock::now() + kSpin; Clock::now() < until;) {
+    if (reader_.ready()) return true;
+    for (int i = 0; i < 16; ++i) pause_cpu();
+  }
+  return reader_.ready();
+}
+
+void ConsumerSession::sleep(std::chrono::nanoseconds at_most) {
+  auto& bell = link_.own.header().bell;
+  const std::uint32_t ticket = announce_sleep<Atomics>(bell);
+  if (!reader_.ready() && reader_.state() == StreamState::running) futex_wait(bell.bell, ticket, at_most);
+  end_sleep<Atomics>(bell);
+}
+
+void ConsumerSession::await_return_room(std::chrono::nanoseconds at_most) {
+  kick();
+  std::this_thread::sleep_for(std::min<std::chrono::nanoseconds>(at_most, kDrainSlice));
+}
+
+void ConsumerSession::kick() const {
+  const std::uint64_t one = 1;
+  static_cast<void>(::write(link_.kick.get(), &one, sizeof one));
+}
+
+// ---- giving back ------------------------------------------------------------
+
+void ConsumerSession::give_back(const BatchLease::Held& held) {
+  if (sentinel_.in_child() || held.copy) return;
+  desk_.unpin(std::uint64_t(held.unit) * kUnitBytes, held.length);
+  desk_.give_back({held.unit, std::uint32_t(held.sequence)});
+  if (must_kick<Atomics>(link_.control.header().starved)) kick();
+}
+
+void ConsumerSession::detach() {
+  if (detached_ || sentinel_.in_child()) return;
+  detached_ = true;
+  reader_.revoke_all();
+  // A message, since a forked child may keep the socket open. If it cannot be
+  // sent, closing does.
+  static_cast<void>(send_message(link_.socket.get(), make_message<Detach>()));
+  link_.socket.reset();
+}
+
+}  // namespace pwalk::ipc

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "fork_sentinel.h"
+#include "pwalk/ipc/batch_lease.h"
+#include "pwalk/ipc/consumer.h"
+#include "return_desk.h"
+#include "scanner_link.h"
+#include "stream_reader.h"
+
+namespace pwalk::ipc {
+
+/// What a Consumer and its leases share: the mappings, the reader, the way back.
+/// Lives until the last of them is gone. give_back() by any thread, the rest by
+/// the consumer's.
+class ConsumerSession : public std::enable_shared_from_this<ConsumerSession> {
+ public:
+  ConsumerSession(ScannerLink link, const AttachOptions& options);
+  ~ConsumerSession();
+
+  Result<std::optional<BatchLease>> next(std::chrono::milliseconds timeout);
+  void detach();
+
+  StreamEnd end() const { return end_; }
+  std::uint64_t missed_rows() const { return link_.missed_rows; }
+  const ConsumerStats& stats() const { return stats_; }
+  const std::string& scan_name() const { return link_.name; }
+  bool in_pool(const void* address) const { return link_.pool.contains(address); }
+
+ private:
+  friend struct BatchLease::Held;
+  using Clock = std::chrono::steady_clock;
+
+  Result<BatchLease> lend(const StreamReader::Taken& taken);
+  Result<void> check(const StreamReader::Taken& taken) const;
+  Result<void> count(const BatchDescriptor& descriptor, const schema::EntryBatchView& view);
+  Result<void> conclude_if_over();
+  Result<void> conclude(StreamEnd end);
+  Result<void> check_end_figures() const;
+  bool over() const { return end_ != StreamEnd::running; }
+
+  Result<bool> wait(Clock::time_point deadline);
+  bool spin() const;
+  void sleep(std::chrono::nanoseconds at_most);
+  void await_return_room(std::chrono::nanoseconds at_most);
+  void kick() const;
+  void give_back(const BatchLease::Held& held);
+  tl::unexpected<Error> broken(std::string what);
+
+  ScannerLink link_;
+  AttachOptions options_;
+  ForkSentinel sentinel_;
+  StreamReader reader_;
+  ReturnDesk desk_;
+  StreamEnd end_ = StreamEnd::running;
+  ConsumerStats stats_;
+  EndFigures stated_;  ///< sums of what the descriptors said
+  std::optional<Error> failure_;  ///< nothing is read after one
+  bool detached_ = false;
+};
+
+}  // namespace pwalk::ipc

@@ -1,0 +1,333 @@
+#include "distributor.h"
+
+#include <fmt/format.h>
+#include <sys/eventfd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "futex.h"
+
+namespace pwalk::ipc {
+namespace {
+
+/// Longest sleep of a publisher without looking again, whatever wakes were lost.
+constexpr std::chrono::milliseconds kWaitSlice{50};
+
+PoolGeometry pool_geometry(const ScanGeometry& geometry) {
+  return {.blocks = std::uint32_t(geometry.pool_bytes / kBlockBytes),
+          .units_per_block = kUnitsPerBlock,
+          .lanes = geometry.lanes,
+          .slots = geometry.slots};
+}
+
+void wake(const std::vector<std::shared_ptr<Seat>>& sleepers) {
+  for (const auto& seat : sleepers) futex_wake(seat->memory.header().bell.bell);
+}
+
+}  // namespace
+
+Distributor::Distributor(std::span<std::byte> pool, ControlMemory& control)
+    : pool_(pool), control_(control), accounts_(pool_geometry(control.geometry())) {}
+
+// ---- publishing -------------------------------------------------------------
+
+Result<void> Distributor::publish(unsigned worker, const OutgoingBatch& batch) {
+  if (batch.bytes.empty()) return fail(EINVAL, "an empty batch was to be published");
+  if (batch.bytes.size() > max_batch_bytes())
+    return fail(EMSGSIZE, fmt::format("a batch of {} bytes does not fit in a quarter of the pool, {} bytes",
+                                      batch.bytes.size(), max_batch_bytes()));
+  const auto units = std::uint32_t((batch.bytes.size() + kUnitBytes - 1) / kUnitBytes);
+  const auto placement = find_room(worker, units, batch.rows);
+  if (!placement) return tl::unexpected(placement.error());
+  std::memcpy(pool_.data() + std::size_t(placement->unit) * kUnitBytes, batch.bytes.data(), batch.bytes.size());
+  wake(conclude(*placement, batch));
+  return {};
+}
+
+Result<PoolAccounts::Placement> Distributor::find_room(unsigned worker, std::uint32_t units, std::uint32_t rows) {
+  Lock lock(mutex_);
+  const auto since = Clock::now();
+  bool waited = false;
+  for (;;) {
+    const bool closed = stopped_ || finished_;
+    auto placement = closed ? tl::unexpected(PoolAccounts::Refusal::full) : accounts_.place(worker, units, rows);
+    if (closed || placement) {
+      if (waited) end_waiting(since);
+      if (closed) return fail(ECANCELED, "the scan has been stopped");
+      return *placement;
+    }
+    if (placement.error() == PoolAccounts::Refusal::lanes_busy) {
+      ++waiting_for_lane_;
+      lane_free_.wait_for(lock, kWaitSlice);
+      --waiting_for_lane_;
+    } else if (!drain_everybody()) {
+      if (waited) {
+        room_.wait_for(lock, kWaitSlice);
+      } else {
+        // Having said that we starve, look once more before sleeping; see starvation_gate.h.
+        begin_waiting(since);
+        waited = true;
+      }
+    }
+  }
+}
+
+void Distributor::begin_waiting(Clock::time_point since) {
+  if (starving_++ == 0) starved_since_ = since;
+  waiting_since_sum_ += since.time_since_epoch();
+  declare_starved<Atomics>(control_.writable_header().starved);
+}
+
+void Distributor::end_waiting(Clock::time_point since) {
+  waiting_since_sum_ -= since.time_since_epoch();
+  backpressure_ += Clock::now() - since;
+  if (--starving_ == 0) end_starvation<Atomics>(control_.writable_header().starved);
+  // What came back may have been enough for the next one too.
+  if (accounts_.free_blocks() > 0) room_may_have_come();
+}
+
+void Distributor::room_may_have_come() {
+  if (starving_ == 0) return;
+  if (accounts_.run_waits())
+    room_.notify_all();
+  else
+    room_.notify_one();
+}
+
+/// Under the mutex the batch becomes readable in the books and for the consumers
+/// at once: whoever gives it back finds it entered.
+std::vector<std::shared_ptr<Seat>> Distributor::conclude(const PoolAccounts::Placement& placement,
+                                                         const OutgoingBatch& batch) {
+  BatchDescriptor descriptor{.sequence = placement.sequence,
+                             .offset = std::uint64_t(placement.unit) * kUnitBytes,
+                             .length = std::uint32_t(batch.bytes.size()),
+                             .rows = batch.rows,
+                             .rows_before = placement.rows_before,
+                             .content_hash = batch.content_hash,
+                             .file_bytes = batch.file_bytes,
+                             .records = batch.records};
+  const Lock lock(mutex_);
+  control_.writer(placement.lane).publish(descriptor);
+  accounts_.published(placement.lane);
+  ++totals_.batches;
+  totals_.rows += batch.rows;
+  totals_.records += batch.records;
+  totals_.file_bytes = saturating_add(totals_.file_bytes, batch.file_bytes);
+  totals_.content_hash += batch.content_hash;
+  if (waiting_for_lane_ > 0) lane_free_.notify_one();
+  room_may_have_come();  // the lane's open block, to those who found only busy lanes with room
+  return sleepers();
+}
+
+/// Those whose bell must be rung after the release store just made. Their seats
+/// are kept alive, since the wake itself happens without the mutex.
+std::vector<std::shared_ptr<Seat>> Distributor::sleepers() {
+  std::vector<std::shared_ptr<Seat>> asleep;
+  Atomics::fence_seq_cst();  // partner: announce_sleep()
+  for (const auto& seat : seats_) {
+    auto& bell = seat->memory.header().bell;
+    if (!seat->attached || !must_ring<Atomics>(bell)) continue;
+    ring<Atomics>(bell);
+    asleep.push_back(seat);
+  }
+  return asleep;
+}
+
+void Distributor::finish(bool complete) {
+  std::vector<std::shared_ptr<Seat>> asleep;
+  {
+    Lock lock(mutex_);
+    if (finished_) return;
+    finished_ = true;
+    room_.notify_all();
+    // Copies under way end within microseconds; their batches still count.
+    ++waiting_for_lane_;
+    while (accounts_.any_lane_busy()) lane_free_.wait_for(lock, kWaitSlice);
+    --waiting_for_lane_;
+    ControlHeader& header = control_.writable_header();
+    header.end = totals_;
+    // Pairs with the acquire in StreamReader::end().
+    Atomics::store_release(header.state,
+                           std::uint32_t(complete ? StreamState::complete : StreamState::cut_short));
+    asleep = sleepers();
+    lane_free_.notify_all();
+  }
+  wake(asleep);
+}
+
+void Distributor::stop() {
+  const Lock lock(mutex_);
+  stopped_ = true;
+  room_.notify_all();
+  lane_free_.notify_all();
+}
+
+// ---- consumers --------------------------------------------------------------
+
+Result<Distributor::Admission> Distributor::attach(StartAt start, std::string label) {
+  const ScanGeometry& geometry = control_.geometry();
+  auto memory = ConsumerMemory::create(geometry.lanes, geometry.return_slots);
+  if (!memory) return tl::unexpected(memory.error());
+  UniqueFd kick(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!kick) return fail_errno("cannot make an eventfd for a consumer");
+  auto seat = std::make_shared<Seat>(std::move(label), *std::move(memory), std::move(kick));
+
+  const Lock lock(mutex_);
+  const auto entrance = accounts_.attach(start);
+  if (!entrance) return fail(ENODATA, fmt::format("{} rows are gone", accounts_.gone_rows()));
+  seat->id = entrance->consumer;
+  // Relaxed: the consumer sees them through the message that brings it the memory.
+  for (std::uint32_t lane = 0; lane < geometry.lanes; ++lane)
+    Atomics::store_relaxed(seat->memory.cursor(lane), entrance->start[lane]);
+  seat->grant_blocks = grant();
+  granted_blocks_ += seat->grant_blocks;
+  seats_.push_back(seat);
+  ++ever_attached_;
+  room_.notify_all();  // somebody is there now: what nobody holds may be freed
+  return Admission{seat, entrance->missed_rows};
+}
+
+/// An eighth of what is left of half the pool: newcomers always get something
+/// until it is used up, and all consumers together never pin the other half.
+std::uint32_t Distributor::grant() const {
+  const std::uint32_t half = std::uint32_t(pool_.size() / kBlockBytes / 2);
+  const std::uint32_t left = half - granted_blocks_;
+  return left == 0 ? 0 : std::max<std::uint32_t>(1, left / 8);
+}
+
+std::uint64_t Distributor::gone_rows() const {
+  const Lock lock(mutex_);
+  return accounts_.gone_rows();
+}
+
+void Distributor::detach(Seat& seat) {
+  const Lock lock(mutex_);
+  detach_locked(seat);
+  room_may_have_come();
+}
+
+void Distributor::detach_locked(Seat& seat) {
+  if (!seat.attached) return;
+  // Acquire through the revocation: takes and returns that came before it are seen.
+  for (std::uint32_t lane = 0; lane < control_.geometry().lanes; ++lane) {
+    const std::uint64_t final_cursor = revoke<Atomics>(seat.memory.cursor(lane));
+    if (!seat.expelled) accounts_.observe_cursor(seat.id, lane, final_cursor);
+  }
+  seat.attached = false;
+  accounts_.detach(seat.id);
+}
+
+void Distributor::forget(const std::shared_ptr<Seat>& seat) {
+  const Lock lock(mutex_);
+  if (std::erase(seats_, seat) == 0) return;
+  granted_blocks_ -= seat->grant_blocks;
+  accounts_.forget(seat->id);
+  room_may_have_come();
+}
+
+void Distributor::drain(Seat& seat) {
+  const Lock lock(mutex_);
+  if (drain_locked(seat)) room_may_have_come();
+}
+
+bool Distributor::settled(Seat& seat) {
+  const Lock lock(mutex_);
+  drain_locked(seat);
+  return !seat.attached && accounts_.held_batches(seat.id) == 0;
+}
+
+bool Distributor::expelled(const Seat& seat) const {
+  const Lock lock(mutex_);
+  return seat.expelled;
+}
+
+/// True if anything came back or any cursor moved.
+bool Distributor::drain_everybody() {
+  bool progress = false;
+  for (const auto& seat : seats_) progress |= drain_locked(*seat);
+  return progress;
+}
+
+bool Distributor::drain_locked(Seat& seat) {
+  if (seat.expelled) return false;
+  bool progress = false, held_all = true;
+  const bool sound = seat.returns.drain([&](Return returned) {
+    progress = true;
+    held_all &= accounts_.give_back(seat.id, returned.unit, returned.sequence_low);
+  });
+  const auto moved = seat.attached ? observe_cursors(seat) : Observation::unchanged;
+  if (!sound || !held_all || moved == Observation::dishonest) expel(seat);
+  return progress || moved == Observation::moved;
+}
+
+Distributor::Observation Distributor::observe_cursors(Seat& seat) {
+  auto result = Observation::unchanged;
+  for (std::uint32_t lane = 0; lane < control_.geometry().lanes; ++lane) {
+    // Acquire, pairs with the release in LaneReader::take: its slot may be written again.
+    const std::uint64_t cursor = cursor_position(Atomics::load_acquire(seat.memory.cursor(lane)));
+    const std::uint64_t known = accounts_.cursor(seat.id, lane);
+    if (cursor == known) continue;
+    if (!accounts_.observe_cursor(seat.id, lane, cursor)) return Observation::dishonest;
+    result = Observation::moved;
+  }
+  return result;
+}
+
+/// It can only have hurt itself so far, and is not listened to again. What it
+/// holds stays until its process is gone: somebody may be reading it.
+void Distributor::expel(Seat& seat) {
+  seat.expelled = true;
+  detach_locked(seat);
+}
+
+// ---- what is shown ----------------------------------------------------------
+
+void Distributor::reuse_without_consumers(bool allowed) {
+  const Lock lock(mutex_);
+  accounts_.reuse_without_consumers(allowed);
+  room_.notify_all();
+}
+
+Attendance Distributor::attendance() {
+  const Lock lock(mutex_);
+  if (drain_everybody()) room_may_have_come();
+  const bool all = std::all_of(seats_.begin(), seats_.end(), [&](const auto& seat) {
+    return !seat->attached || (finished_ && accounts_.caught_up(seat->id));
+  });
+  return {.attached = accounts_.attached(), .ever = ever_attached_, .all_finished = all};
+}
+
+bool Distributor::starved() const {
+  const Lock lock(mutex_);
+  return starving_ > 0;
+}
+
+std::chrono::nanoseconds Distributor::backpressure() const {
+  const Lock lock(mutex_);
+  return backpressure_ + starving_ * Clock::now().time_since_epoch() - waiting_since_sum_;
+}
+
+std::uint64_t Distributor::batches() const {
+  const Lock lock(mutex_);
+  return totals_.batches;
+}
+
+std::vector<ConsumerStatus> Distributor::consumers() {
+  const Lock lock(mutex_);
+  if (drain_everybody()) room_may_have_come();
+  const std::vector<bool> guilty = starving_ > 0 ? accounts_.holding_back() : std::vector<bool>();
+  std::vector<ConsumerStatus> statuses;
+  for (const auto& seat : seats_) {
+    ConsumerStatus status{.label = seat->label,
+                          .held_batches = accounts_.held_batches(seat->id),
+                          .lag_rows = accounts_.untaken_rows(seat->id)};
+    status.holding_back = starving_ > 0 && guilty[seat->id];
+    if (status.holding_back)
+      status.holding_back_seconds = std::chrono::duration<double>(Clock::now() - starved_since_).count();
+    statuses.push_back(std::move(status));
+  }
+  return statuses;
+}
+
+}  // namespace pwalk::ipc

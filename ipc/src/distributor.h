@@ -1,0 +1,114 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "control_memory.h"
+#include "pool_accounts.h"
+#include "pwalk/base/unique_fd.h"
+#include "pwalk/ipc/scan_session.h"
+
+namespace pwalk::ipc {
+
+/// The scanner's end of one consumer. Everything but `memory` and `kick` is
+/// guarded by the Distributor's mutex.
+struct Seat {
+  Seat(std::string who, ConsumerMemory shared, UniqueFd eventfd)
+      : label(std::move(who)), memory(std::move(shared)), kick(std::move(eventfd)), returns(memory.return_reader()) {}
+
+  const std::string label;
+  ConsumerMemory memory;
+  UniqueFd kick;  ///< eventfd by which the consumer says that something came back
+  ReturnReader<Atomics> returns;
+  PoolAccounts::ConsumerId id = 0;
+  std::uint32_t grant_blocks = 0;  ///< how many blocks it may keep pinned; never shrinks
+  bool attached = true;
+  bool expelled = false;  ///< caught lying; nothing on its page is looked at again
+};
+
+/// Brings batches into the pool and to every consumer, and takes them back.
+///
+/// One mutex guards the books (PoolAccounts), the list of seats and the totals;
+/// it is held for a few hundred nanoseconds per batch, never while bytes are
+/// copied or a system call sleeps. Thread-safe throughout.
+class Distributor {
+ public:
+  /// Both must outlive it. `pool` is the whole pool, writable.
+  Distributor(std::span<std::byte> pool, ControlMemory& control);
+
+  std::size_t max_batch_bytes() const { return pool_.size() / 4; }
+
+  /// See ScanSession::publish().
+  Result<void> publish(unsigned worker, const OutgoingBatch& batch);
+  void finish(bool complete);
+  void stop();
+
+  struct Admission {
+    std::shared_ptr<Seat> seat;
+    std::uint64_t missed_rows = 0;
+  };
+  /// Makes a consumer's memory and registers it. ENODATA: gone_rows() rows are gone
+  /// and StartAt::first was asked.
+  Result<Admission> attach(StartAt start, std::string label);
+  std::uint64_t gone_rows() const;
+
+  /// The consumer reads no further: what it had not taken is dropped.
+  void detach(Seat& seat);
+  /// Its process is gone, or everything it held has come back.
+  void forget(const std::shared_ptr<Seat>& seat);
+  /// Takes back what this consumer has returned.
+  void drain(Seat& seat);
+  /// True once a detached consumer has given everything back.
+  bool settled(Seat& seat);
+  bool expelled(const Seat& seat) const;
+
+  void reuse_without_consumers(bool allowed);
+  Attendance attendance();
+  bool starved() const;
+  std::chrono::nanoseconds backpressure() const;
+  std::uint64_t batches() const;
+  std::vector<ConsumerStatus> consumers();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  using Lock = std::unique_lock<std::mutex>;
+
+  Result<PoolAccounts::Placement> find_room(unsigned worker, std::uint32_t units, std::uint32_t rows);
+  void begin_waiting(Clock::time_point since);
+  void end_waiting(Clock::time_point since);
+  std::vector<std::shared_ptr<Seat>> conclude(const PoolAccounts::Placement& placement, const OutgoingBatch& batch);
+  std::vector<std::shared_ptr<Seat>> sleepers();
+  bool drain_everybody();
+  bool drain_locked(Seat& seat);
+  void detach_locked(Seat& seat);
+  enum class Observation : std::uint8_t { unchanged, moved, dishonest };
+  Observation observe_cursors(Seat& seat);
+  void expel(Seat& seat);
+  void room_may_have_come();
+  std::uint32_t grant() const;
+
+  const std::span<std::byte> pool_;
+  ControlMemory& control_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable lane_free_;  ///< a lane was published, for those who found all busy
+  std::condition_variable room_;       ///< something came back, for those who found the pool full
+  PoolAccounts accounts_;
+  std::vector<std::shared_ptr<Seat>> seats_;
+  EndFigures totals_;
+  std::uint64_t ever_attached_ = 0;
+  std::uint32_t granted_blocks_ = 0;
+  bool stopped_ = false, finished_ = false;
+
+  unsigned waiting_for_lane_ = 0;
+  unsigned starving_ = 0;  ///< publishers that wait for room
+  Clock::time_point starved_since_{};
+  std::chrono::nanoseconds backpressure_{0};      ///< of those who have found room
+  std::chrono::nanoseconds waiting_since_sum_{0};  ///< start times of those who still wait
+};
+
+}  // namespace pwalk::ipc

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+#include "control_memory.h"
+
+namespace pwalk::ipc {
+
+/// Where a consumer's threads give batches back, and where it is known how much
+/// it keeps pinned. Thread-safe.
+///
+/// The grant: a batch may be lent out as a view of the pool while the blocks
+/// pinned that way are within the share that the scanner granted; beyond it the
+/// batch is copied and given back at once, so that a consumer that keeps every
+/// batch for ever stalls nobody.
+class ReturnDesk {
+ public:
+  /// `own` must outlive it.
+  ReturnDesk(const ConsumerMemory& own, std::uint64_t pool_bytes, std::uint32_t grant_blocks);
+
+  /// Is there room in the return ring for what is lent out and one batch more?
+  bool has_room() const;
+
+  /// Lends the batch at [offset, offset + length) if the grant allows. Either way
+  /// it must be given back.
+  bool pin(std::uint64_t offset, std::uint32_t length);
+  void unpin(std::uint64_t offset, std::uint32_t length);
+
+  /// A batch was taken: its return is owed.
+  void taken();
+  /// Gives it back.
+  void give_back(Return returned);
+
+ private:
+  template <class Each>
+  void each_block(std::uint64_t offset, std::uint32_t length, Each&& each);
+
+  const ConsumerMemory& own_;
+  mutable std::mutex mutex_;
+  ReturnWriter<Atomics> ring_;
+  std::uint64_t taken_ = 0;
+  std::vector<std::uint32_t> views_of_block_;
+  std::uint32_t pinned_blocks_ = 0;
+  const std::uint32_t grant_blocks_;
+};
+
+}  // namespace pwalk::ipc

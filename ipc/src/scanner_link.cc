@@ -1,0 +1,121 @@
+#include "scanner_link.h"
+
+#include <errno.h>
+#include <fmt/format.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <thread>
+
+#include "control_socket.h"
+#include "memfd.h"
+#include "messages.h"
+#include "scan_lookup.h"
+
+namespace pwalk::ipc {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+/// Between two looks for a scan that is not there yet, and between two questions
+/// whether the caller was interrupted.
+constexpr milliseconds kSlice{50};
+/// A live scanner answers within its control thread's round; a stopped one never.
+constexpr milliseconds kAnswerTimeout{10'000};
+
+bool interrupted(const AttachOptions& options) { return options.interrupted && options.interrupted(); }
+
+tl::unexpected<Error> interruption() { return fail(EINTR, "interrupted while attaching"); }
+
+Result<void> say_hello(int socket, const AttachOptions& options) {
+  auto hello = make_message<Hello>();
+  hello.start = std::uint8_t(options.start);
+  hello.label.set(options.label.empty() ? program_invocation_short_name : options.label.c_str());
+  const auto self = ProcessHandle::self();
+  if (!self) return tl::unexpected(self.error());
+  const std::array fds{self->fd()};
+  return send_message(socket, hello, fds);
+}
+
+Result<Packet> await_answer(int socket, const AttachOptions& options) {
+  for (const auto deadline = Clock::now() + kAnswerTimeout; Clock::now() < deadline;) {
+    pollfd wait{socket, POLLIN, 0};
+    ::poll(&wait, 1, int(kSlice.count()));
+    auto packet = receive_packet(socket, sizeof(Refused));
+    if (packet || packet.error().code != EAGAIN) return packet;
+    if (interrupted(options)) return interruption();
+  }
+  return fail(ETIMEDOUT, "the scan does not answer");
+}
+
+tl::unexpected<Error> refusal(const Refused& refused, const std::string& name) {
+  if (refused.error == ENODATA)
+    return fail(ENODATA, fmt::format("{} entries of the scan '{}' are gone, the pool has been reused",
+                                     refused.missed_rows, name));
+  return fail(int(refused.error), fmt::format("the scan '{}' refused: {}", name, refused.text.get()));
+}
+
+Result<ScannerLink> map_everything(FoundScan found, const Welcome& welcome, std::vector<UniqueFd> fds) {
+  ScannerLink link;
+  auto control = ControlMemory::open(std::move(fds[kControlFd]));
+  if (!control) return tl::unexpected(control.error());
+  link.control = *std::move(control);
+  const ScanGeometry& geometry = link.control.geometry();
+  if (geometry.scan_id != welcome.scan_id) return fail(EPROTO, "the scan's memory belongs to another scan");
+
+  if (auto sealed = expect_sealed(fds[kPoolFd].get(), geometry.pool_bytes); !sealed)
+    return tl::unexpected(sealed.error());
+  auto pool = Mapping::map(fds[kPoolFd].get(), geometry.pool_bytes, Access::read_only, kHugePage);
+  if (!pool) return tl::unexpected(pool.error());
+  link.pool = *std::move(pool);
+  auto own = ConsumerMemory::open(std::move(fds[kConsumerFd]), geometry);
+  if (!own) return tl::unexpected(own.error());
+  link.own = *std::move(own);
+
+  auto scanner = ProcessHandle::of_peer(found.socket.get(), std::move(fds[kScannerFd]));
+  if (!scanner) return tl::unexpected(scanner.error());
+  link.scanner = *std::move(scanner);
+  link.kick = std::move(fds[kKickFd]);
+  link.socket = std::move(found.socket);
+  link.runtime_directory = std::move(found.runtime_directory);
+  link.name = welcome.name.get();
+  link.missed_rows = welcome.missed_rows;
+  link.grant_blocks = welcome.grant_blocks;
+  return link;
+}
+
+Result<ScannerLink> join(FoundScan found, const AttachOptions& options) {
+  if (auto said = say_hello(found.socket.get(), options); !said) return tl::unexpected(said.error());
+  auto answer = await_answer(found.socket.get(), options);
+  if (!answer) return tl::unexpected(answer.error());
+  if (const auto refused = parse_message<Refused>(answer->bytes)) return refusal(*refused, found.name);
+  const auto welcome = parse_message<Welcome>(answer->bytes);
+  if (!answer->whole || !welcome || answer->fds.size() != kWelcomeFds)
+    return fail(EPROTO, fmt::format("the scan '{}' speaks another version", found.name));
+  return map_everything(std::move(found), *welcome, std::move(answer->fds));
+}
+
+/// It was not there, or went away while we came: worth another look.
+bool may_still_come(int code) {
+  return code == ENOENT || code == EAGAIN || code == ECONNREFUSED || code == ECONNRESET || code == EPIPE;
+}
+
+}  // namespace
+
+Result<ScannerLink> link_to_scanner(const AttachOptions& options) {
+  const auto deadline = Clock::now() + options.timeout;
+  for (;;) {
+    auto found = find_scan(options.scan);
+    auto link = found ? join(*std::move(found), options) : Result<ScannerLink>(tl::unexpected(found.error()));
+    if (link || !may_still_come(link.error().code)) return link;
+    const auto left = std::chrono::duration_cast<milliseconds>(deadline - Clock::now());
+    if (left <= milliseconds::zero())
+      return fail(options.timeout > milliseconds::zero() ? ETIMEDOUT : ENOENT, link.error().what);
+    if (interrupted(options)) return interruption();
+    std::this_thread::sleep_for(std::min(left, kSlice));
+  }
+}
+
+}  // namespace pwalk::ipc

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "control_memory.h"
+#include "process_handle.h"
+#include "pwalk/ipc/consumer.h"
+
+namespace pwalk::ipc {
+
+/// What attaching gives: the mapped memory, and the ways to the scanner.
+struct ScannerLink {
+  std::string runtime_directory, name;
+  ControlMemory control;
+  Mapping pool;
+  ConsumerMemory own;
+  UniqueFd socket;         ///< to say that we leave
+  UniqueFd kick;           ///< eventfd: something came back
+  ProcessHandle scanner;
+  std::uint64_t missed_rows = 0;
+  std::uint32_t grant_blocks = 0;
+};
+
+/// Finds the scan, waiting for it as long as asked, and attaches. Errors as in Consumer::attach().
+Result<ScannerLink> link_to_scanner(const AttachOptions& options);
+
+}  // namespace pwalk::ipc
