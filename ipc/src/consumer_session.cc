@@ -78,7 +78,7 @@ Result<std::optional<BatchLease>> ConsumerSession::next(std::chrono::millisecond
   if (detached_) return fail(ENOTCONN, "the consumer has detached");
   for (const auto deadline = Clock::now() + timeout; !over();) {
     StreamReader::Taken taken;
-    const Taking outcome = desk_.has_room() ? reader_.take(taken) : Taking::empty;
+    const Taking outcome = may_take() ? reader_.take(taken) : Taking::empty;
     if (outcome == Taking::revoked) {
       failure_ = Error{ECANCELED, fmt::format("evicted from the scan '{}'", link_.name)};
       return tl::unexpected(*failure_);
@@ -161,12 +161,12 @@ tl::unexpected<Error> ConsumerSession::broken(std::string what) {
 
 /// Looks at the state before the lanes: once it is not running, the heads are final.
 Result<void> ConsumerSession::conclude_if_over() {
-  const bool dead = link_.scanner.dead();
+  scanner_died_ = scanner_died_ || link_.scanner.dead();
   const StreamState state = reader_.state();
   if (reader_.ready()) return {};
   if (state == StreamState::complete) return conclude(StreamEnd::complete);
   if (state == StreamState::cut_short) return conclude(StreamEnd::cut_short);
-  return dead ? conclude(StreamEnd::scanner_died) : Result<void>();
+  return scanner_died_ ? conclude(StreamEnd::scanner_died) : Result<void>();
 }
 
 Result<void> ConsumerSession::conclude(StreamEnd end) {
@@ -197,24 +197,23 @@ Result<void> ConsumerSession::check_end_figures() const {
 /// One wait of at most a slice. False: the deadline has passed, or the stream is over.
 Result<bool> ConsumerSession::wait(Clock::time_point deadline) {
   const auto since = Clock::now();
-  if (desk_.has_room()) {
-    if (spin()) return true;
-    if (reader_.state() != StreamState::running || since >= deadline || link_.scanner.dead()) {
-      if (auto concluded = conclude_if_over(); !concluded) return tl::unexpected(concluded.error());
-      if (over()) return false;
-      if (reader_.ready()) return true;
-    }
-  }
+  if (may_take() && spin()) return true;
+  if (auto concluded = conclude_if_over(); !concluded) return tl::unexpected(concluded.error());
+  if (over()) return false;
+  if (may_take() && reader_.ready()) return true;
   if (options_.interrupted && options_.interrupted()) return fail(EINTR, "interrupted while waiting for a batch");
   const auto left = std::min<std::chrono::nanoseconds>(deadline - Clock::now(), kSlice);
   if (left <= left.zero()) return false;
-  if (desk_.has_room())
+  if (may_take())
     sleep(left);
   else
     await_return_room(left);
   stats_.waited_ns += std::uint64_t((Clock::now() - since).count());
   return true;
 }
+
+/// A batch is taken only if its return will find room; a dead scanner wants none back.
+bool ConsumerSession::may_take() const { return scanner_died_ || desk_.has_room(); }
 
 bool ConsumerSession::spin() const {
   for (const auto until = Clock::now() + kSpin; Clock::now() < until;) {

@@ -44,6 +44,7 @@ class ConsumerSession : public std::enable_shared_from_this<ConsumerSession> {
   bool over() const { return end_ != StreamEnd::running; }
 
   Result<bool> wait(Clock::time_point deadline);
+  bool may_take() const;
   bool spin() const;
   void sleep(std::chrono::nanoseconds at_most);
   void await_return_room(std::chrono::nanoseconds at_most);
@@ -61,6 +62,7 @@ class ConsumerSession : public std::enable_shared_from_this<ConsumerSession> {
   EndFigures stated_;  ///< sums of what the descriptors said
   std::optional<Error> failure_;  ///< nothing is read after one
   bool detached_ = false;
+  bool scanner_died_ = false;
 };
 
 }  // namespace pwalk::ipc

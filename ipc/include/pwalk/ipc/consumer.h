@@ -22,14 +22,14 @@ enum class StartAt : std::uint8_t {
 struct AttachOptions {
   /// A scan's name, USER/NAME, or the absolute path of one of its roots; empty:
   /// the only live scan there is.
-  std::string scan;
+  std::string scan = {};
   /// How long to wait for the scan to appear; zero: it must be there.
   std::chrono::milliseconds timeout{0};
   StartAt start = StartAt::first;
-  std::string label;        ///< shown to people who ask who holds the scan back; "" = program name
+  std::string label = {};   ///< shown to people who ask who holds the scan back; "" = program name
   bool verify_rows = true;  ///< recompute the content hash from the rows (about 20 ns a row)
   /// Asked at least every 100 ms in every wait; true ends the wait with EINTR.
-  std::function<bool()> interrupted;
+  std::function<bool()> interrupted = {};
 };
 
 /// How a stream ended.

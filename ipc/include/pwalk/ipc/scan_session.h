@@ -17,8 +17,8 @@ namespace pwalk::ipc {
 enum class HugePages : std::uint8_t { automatic, require, off };
 
 struct SessionOptions {
-  std::string name;            ///< taken as it is; see unique_scan_name()
-  std::vector<std::string> roots;  ///< absolute, for people and for lookup
+  std::string name = {};       ///< taken as it is; see unique_scan_name()
+  std::vector<std::string> roots = {};  ///< absolute, for people and for lookup
   std::uint64_t pool_bytes = 256u << 20;  ///< at least 2 MiB; rounded up to whole blocks
   HugePages huge_pages = HugePages::automatic;
   unsigned lanes = 0;          ///< 0: one per CPU this process may use; fewer if the pool is small
