@@ -36,8 +36,10 @@ std::vector<std::string> many_names(std::size_t count) {
 const std::array<GlobList, 6>& lists() {
   static const std::array<GlobList, 6> all{{
       {"one suffix", {"*.bam"}},
-      {"ten suffixes", {"*.o", "*.pyc", "*.tmp", "*.bak", "*.swp", "*.log", "*.bam.bai", "*.gz", "*~", "*.class"}},
-      {"a developer's", {".git", "node_modules", "__pycache__", "*.o", "*.pyc", "build*", ".cache", "*.egg-info"}},
+      {"ten suffixes",
+       {"*.o", "*.pyc", "*.tmp", "*.bak", "*.swp", "*.log", "*.bam.bai", "*.gz", "*~", "*.class"}},
+      {"a developer's",
+       {".git", "node_modules", "__pycache__", "*.o", "*.pyc", "build*", ".cache", "*.egg-info"}},
       {"two words", {"*backup*", "*checkpoint*"}},
       {"general", {"sample_[0-9][0-9]*.fastq.gz", "*_[!a-z]*.json*", "data.[0-9]*"}},
       {"200 names", many_names(200)},
@@ -50,11 +52,13 @@ class Buffer {
  public:
   Buffer() {
     std::mt19937_64 random(7);
-    const std::array<const char*, 12> stems{"sample_", "README", "module-", "part-", "img_", "checkpoint-",
+    const std::array<const char*, 12> stems{"sample_", "README", "module-", "part-", "img_",    "checkpoint-",
                                             "test_",   "a",      "index",   "data.", "x86_64-", "Makefile."};
-    const std::array<const char*, 10> ends{".bam", ".bam.bai", ".o", ".cc", ".fastq.gz", ".py", "", ".txt", ".json", "~"};
+    const std::array<const char*, 10> ends{".bam", ".bam.bai", ".o",   ".cc",   ".fastq.gz",
+                                           ".py",  "",         ".txt", ".json", "~"};
     while (bytes_.size() < 64 * 1024 - 300) {
-      const std::string name = stems[random() % stems.size()] + std::to_string(random() % 100000) + ends[random() % ends.size()];
+      const std::string name =
+          stems[random() % stems.size()] + std::to_string(random() % 100000) + ends[random() % ends.size()];
       const std::size_t record = (19 + name.size() + 1 + 7) / 8 * 8;
       begins_.push_back(std::uint32_t(bytes_.size() + 19));
       bytes_.append(19, char(random() % 64));
@@ -86,7 +90,8 @@ NameMatcher matcher_of(const GlobList& list) {
 
 void report(benchmark::State& state, std::size_t matched) {
   const double names = double(state.iterations()) * double(buffer().names().size());
-  state.counters["ns/name"] = benchmark::Counter(names / 1e9, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  state.counters["ns/name"] =
+      benchmark::Counter(names / 1e9, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
   state.counters["matched"] = double(matched);
 }
 
@@ -168,7 +173,8 @@ void pcre2(benchmark::State& state, const GlobList& list, bool jit) {
   int error = 0;
   PCRE2_SIZE offset = 0;
   const std::unique_ptr<pcre2_code, decltype(&pcre2_code_free)> code(
-      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), PCRE2_DOTALL, &error, &offset, nullptr),
+      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), PCRE2_DOTALL, &error, &offset,
+                    nullptr),
       pcre2_code_free);
   if (!code || (jit && pcre2_jit_compile(code.get(), PCRE2_JIT_COMPLETE) != 0)) {
     state.SkipWithError("PCRE2 refuses the expression");
@@ -178,7 +184,8 @@ void pcre2(benchmark::State& state, const GlobList& list, bool jit) {
       pcre2_match_data_create(1, nullptr), pcre2_match_data_free);
   const auto match = jit ? pcre2_jit_match : pcre2_match;
   one_by_one(state, [&](const std::string& name) {
-    return match(code.get(), reinterpret_cast<PCRE2_SPTR>(name.data()), name.size(), 0, 0, data.get(), nullptr) >= 0;
+    return match(code.get(), reinterpret_cast<PCRE2_SPTR>(name.data()), name.size(), 0, 0, data.get(),
+                 nullptr) >= 0;
   });
 }
 

@@ -24,7 +24,9 @@ class NameBlock {
   void add(std::uint32_t begin, std::uint32_t length);
 
   std::size_t size() const { return size_; }
-  std::string_view name(std::size_t i) const { return {bytes_.data() + begins_[i], std::size_t(lengths_[i])}; }
+  std::string_view name(std::size_t i) const {
+    return {bytes_.data() + begins_[i], std::size_t(lengths_[i])};
+  }
   std::span<const char> bytes() const { return bytes_; }
   std::uint32_t begin(std::size_t i) const { return begins_[i]; }
 

@@ -13,7 +13,8 @@ namespace {
 using Kind = Glob::Kind;
 using Run = std::span<const Glob::Token>;
 
-/// Above this many exact names one probe of a table is cheaper than a test each (bench/name_matcher_bench.cc).
+/// Above this many exact names one probe of a table is cheaper than a test each
+/// (bench/name_matcher_bench.cc).
 constexpr std::size_t kFewExactNames = 8;
 
 constexpr std::int64_t kAnyLength = std::numeric_limits<std::int64_t>::max();
@@ -24,7 +25,7 @@ struct Shape {
   explicit Shape(const Glob& of) : glob(of) {
     const auto is_star = [](const Glob::Token& token) { return token.kind >= Kind::star; };
     const Run tokens = glob.tokens();
-    for (auto from = tokens.begin();; ) {
+    for (auto from = tokens.begin();;) {
       const auto to = std::find_if(from, tokens.end(), is_star);
       runs.emplace_back(from, to);
       if (to == tokens.end()) break;
@@ -127,8 +128,12 @@ std::uint64_t hash_of(std::uint64_t head, std::uint64_t tail, std::size_t length
   return mixed ^ mixed >> 32;
 }
 
-void set_bit(std::vector<std::uint64_t>& bits, std::size_t i) { bits[i / 64] |= std::uint64_t{1} << i % 64; }
-bool has_bit(const std::vector<std::uint64_t>& bits, std::size_t i) { return bits[i / 64] >> i % 64 & 1; }
+void set_bit(std::vector<std::uint64_t>& bits, std::size_t i) {
+  bits[i / 64] |= std::uint64_t{1} << i % 64;
+}
+bool has_bit(const std::vector<std::uint64_t>& bits, std::size_t i) {
+  return bits[i / 64] >> i % 64 & 1;
+}
 
 simd::EndsColumns columns_of(const NameBlock& block) {
   const std::size_t used = (block.size() + NameBlock::kStride - 1) / NameBlock::kStride * NameBlock::kStride;
@@ -164,11 +169,12 @@ bool NameMatcher::ExactNames::has(std::uint64_t head, std::uint64_t tail, std::s
 }
 
 NameMatcher::NameMatcher(std::vector<Glob> globs) : size_(globs.size()) {
-  const auto exact = std::stable_partition(globs.begin(), globs.end(),
-                                           [](const Glob& glob) { return !exact_name(glob); });
+  const auto exact =
+      std::stable_partition(globs.begin(), globs.end(), [](const Glob& glob) { return !exact_name(glob); });
   if (std::size_t(globs.end() - exact) > kFewExactNames) {
     std::vector<std::string> names;
-    std::transform(exact, globs.end(), std::back_inserter(names), [](const Glob& glob) { return *exact_name(glob); });
+    std::transform(exact, globs.end(), std::back_inserter(names),
+                   [](const Glob& glob) { return *exact_name(glob); });
     exact_.build(std::move(names));
     globs.erase(exact, globs.end());
   }
@@ -192,10 +198,12 @@ bool NameMatcher::matches(std::string_view name) const {
     return (head & test.head_mask) == test.head && (tail & test.tail_mask) == test.tail &&
            std::int64_t(name.size()) >= test.least && std::int64_t(name.size()) <= test.most;
   };
-  return std::any_of(ends_.begin(), ends_.end(), passes) || (!exact_.empty() && exact_.has(head, tail, name)) ||
-         std::any_of(words_.begin(), words_.end(), [&](const Word& word) {
-           return name.find(word.bytes) != std::string_view::npos && word.admits(name);
-         }) ||
+  return std::any_of(ends_.begin(), ends_.end(), passes) ||
+         (!exact_.empty() && exact_.has(head, tail, name)) ||
+         std::any_of(words_.begin(), words_.end(),
+                     [&](const Word& word) {
+                       return name.find(word.bytes) != std::string_view::npos && word.admits(name);
+                     }) ||
          std::any_of(verified_.begin(), verified_.end(), [&](const Verified& verified) {
            return passes(verified.ends) && verified.glob.matches(name);
          });

@@ -19,7 +19,8 @@ using Keys = hn::CappedTag<std::uint64_t, 64>;
 using Lengths = hn::RebindToSigned<Keys>;
 
 /// One instruction's worth of names against every test; a bit per name.
-HWY_ATTR std::uint64_t hits_of_lanes(const EndsColumns& names, std::size_t at, std::span<const EndsTest> tests) {
+HWY_ATTR std::uint64_t hits_of_lanes(const EndsColumns& names, std::size_t at,
+                                     std::span<const EndsTest> tests) {
   const Keys keys;
   const Lengths lengths;
   const auto head = hn::LoadU(keys, names.heads + at);
@@ -30,7 +31,8 @@ HWY_ATTR std::uint64_t hits_of_lanes(const EndsColumns& names, std::size_t at, s
     const auto head_differs = hn::And(hn::Xor(head, hn::Set(keys, test.head)), hn::Set(keys, test.head_mask));
     const auto tail_differs = hn::And(hn::Xor(tail, hn::Set(keys, test.tail)), hn::Set(keys, test.tail_mask));
     const auto same = hn::Eq(hn::Or(head_differs, tail_differs), hn::Zero(keys));
-    const auto misfits = hn::Or(hn::Lt(length, hn::Set(lengths, test.least)), hn::Gt(length, hn::Set(lengths, test.most)));
+    const auto misfits =
+        hn::Or(hn::Lt(length, hn::Set(lengths, test.least)), hn::Gt(length, hn::Set(lengths, test.most)));
     passed = hn::Or(passed, hn::AndNot(hn::RebindMask(keys, misfits), same));
   }
   std::uint8_t bits[8] = {};
@@ -48,7 +50,8 @@ HWY_ATTR void TestEnds(const EndsColumns& names, std::span<const EndsTest> tests
 
 /// Candidates are where the first and the last byte stand at their distance; the
 /// bytes between are compared one candidate at a time.
-HWY_ATTR void FindLiteral(std::span<const char> bytes, std::string_view literal, std::vector<std::uint32_t>& found) {
+HWY_ATTR void FindLiteral(std::span<const char> bytes, std::string_view literal,
+                          std::vector<std::uint32_t>& found) {
   if (bytes.size() < literal.size()) return;
   const hn::ScalableTag<std::uint8_t> d;
   const std::size_t lanes = hn::Lanes(d), places = bytes.size() - literal.size() + 1;
@@ -66,7 +69,8 @@ HWY_ATTR void FindLiteral(std::span<const char> bytes, std::string_view literal,
     HWY_ALIGN std::uint8_t bits[HWY_MAX_BYTES / 8 + 8] = {};
     const std::size_t size = hn::StoreMaskBits(d, candidates, bits);
     for (std::size_t i = 0; i < size; ++i)
-      for (unsigned left = bits[i]; left != 0; left &= left - 1) verify(at + 8 * i + unsigned(__builtin_ctz(left)));
+      for (unsigned left = bits[i]; left != 0; left &= left - 1)
+        verify(at + 8 * i + unsigned(__builtin_ctz(left)));
   }
   for (; at < places; ++at) verify(at);
 }

@@ -16,7 +16,8 @@ class Oracle {
  public:
   static bool matches(std::string_view glob, std::string_view name) {
     if (glob.empty()) return name.empty();
-    if (glob[0] == '*') return matches(glob.substr(1), name) || (!name.empty() && matches(glob, name.substr(1)));
+    if (glob[0] == '*')
+      return matches(glob.substr(1), name) || (!name.empty() && matches(glob, name.substr(1)));
     if (name.empty()) return false;
     if (glob[0] == '?') return matches(glob.substr(1), name.substr(1));
     if (glob[0] == '\\') return glob[1] == name[0] && matches(glob.substr(2), name.substr(1));
@@ -93,12 +94,18 @@ class Generator {
   std::string piece() {
     switch (below(8)) {
       case 0:
-      case 1: return "*";
-      case 2: return "?";
-      case 3: return below(2) == 0 ? "[ab]" : "[!a-b]";
-      case 4: return "\\a";
-      case 5: return word(20);
-      default: return word(4);
+      case 1:
+        return "*";
+      case 2:
+        return "?";
+      case 3:
+        return below(2) == 0 ? "[ab]" : "[!a-b]";
+      case 4:
+        return "\\a";
+      case 5:
+        return word(20);
+      default:
+        return word(4);
     }
   }
 
@@ -115,22 +122,50 @@ NameMatcher compiled(const std::vector<std::string>& patterns) {
   return NameMatcher(std::move(globs));
 }
 
-bool has_bit(const std::vector<std::uint64_t>& bits, std::size_t i) { return bits.at(i / 64) >> i % 64 & 1; }
+bool has_bit(const std::vector<std::uint64_t>& bits, std::size_t i) {
+  return bits.at(i / 64) >> i % 64 & 1;
+}
 
 TEST(NameMatcher, MeansWhatFnmatchMeans) {
-  const std::vector<std::string> globs{"*", "a*", "*.c", "?", "??*", "[abc]x", "[!abc]x", "[^a]*", "[]a]", "[!]a]",
-                                       "a\\*b", "[a-c]?", "[[:digit:]]*", "[[:upper:][:digit:]_]*", "*[.]gz", "a*b*c",
-                                       "*a*", "**", "a**b", "*a**", "[a-]", "[-a]", "\\[a]", "[\\]]", "x[[:alpha:]-]y"};
-  const std::vector<std::string> names{"a", "ax", "dx", "a*b", "ab", "abc", "axbxc", "x.c", ".c", "]", "[", "a[b", "7up",
-                                       "_x", "Up", "b2", "file.gz", "-", "[a]", "x-y", "xzy", "x1y", "\xC3\xA9", ".hidden"};
+  const std::vector<std::string> globs{"*",
+                                       "a*",
+                                       "*.c",
+                                       "?",
+                                       "??*",
+                                       "[abc]x",
+                                       "[!abc]x",
+                                       "[^a]*",
+                                       "[]a]",
+                                       "[!]a]",
+                                       "a\\*b",
+                                       "[a-c]?",
+                                       "[[:digit:]]*",
+                                       "[[:upper:][:digit:]_]*",
+                                       "*[.]gz",
+                                       "a*b*c",
+                                       "*a*",
+                                       "**",
+                                       "a**b",
+                                       "*a**",
+                                       "[a-]",
+                                       "[-a]",
+                                       "\\[a]",
+                                       "[\\]]",
+                                       "x[[:alpha:]-]y"};
+  const std::vector<std::string> names{"a",       "ax", "dx",  "a*b", "ab",  "abc", "axbxc",    "x.c",
+                                       ".c",      "]",  "[",   "a[b", "7up", "_x",  "Up",       "b2",
+                                       "file.gz", "-",  "[a]", "x-y", "xzy", "x1y", "\xC3\xA9", ".hidden"};
   for (const std::string& glob : globs)
     for (const std::string& name : names)
-      EXPECT_EQ(compiled({glob}).matches(name), fnmatch(glob.c_str(), name.c_str(), 0) == 0) << glob << " on " << name;
+      EXPECT_EQ(compiled({glob}).matches(name), fnmatch(glob.c_str(), name.c_str(), 0) == 0)
+          << glob << " on " << name;
 }
 
 TEST(NameMatcher, EachKindOfGlobGoesItsWay) {
-  const std::vector<std::string> globs{"core", "*.bam", "tmp*", "a?c*.gz", "*word*", "[ab]*", "a-very-long-prefix*", "*a*b", "*.[0-9]log*"};
-  EXPECT_EQ(compiled(globs).explain().find("4 by their ends, 0 by table, 2 by a word in them, 3 byte by byte"), 0u)
+  const std::vector<std::string> globs{
+      "core", "*.bam", "tmp*", "a?c*.gz", "*word*", "[ab]*", "a-very-long-prefix*", "*a*b", "*.[0-9]log*"};
+  EXPECT_EQ(
+      compiled(globs).explain().find("4 by their ends, 0 by table, 2 by a word in them, 3 byte by byte"), 0u)
       << compiled(globs).explain();
   std::vector<std::string> exact;
   for (int i = 0; i < 100; ++i) exact.push_back("name" + std::to_string(i));
@@ -151,7 +186,12 @@ TEST(NameMatcher, WithoutGlobsNothingMatches) {
 
 TEST(NameMatcher, AHeaderIsNoName) {
   // `word` stands in the bytes between the names, and across the end of one.
-  const std::string bytes = "word" "awordb" "wo" "rd" "xword";
+  const std::string bytes =
+      "word"
+      "awordb"
+      "wo"
+      "rd"
+      "xword";
   NameBlock block;
   block.reset(bytes);
   block.add(4, 6);
@@ -163,7 +203,11 @@ TEST(NameMatcher, AHeaderIsNoName) {
 }
 
 TEST(NameBlock, KeysOfShortAndLongNames) {
-  const std::string bytes = "ab" "abcdefgh" "abcdefghij" "z";
+  const std::string bytes =
+      "ab"
+      "abcdefgh"
+      "abcdefghij"
+      "z";
   NameBlock block;
   block.reset(bytes);
   block.add(0, 2);
@@ -190,7 +234,8 @@ TEST(NameMatcher, AgreesWithTheOracleOnEveryInstructionSet) {
   std::size_t matched = 0, checked = 0;
   for (int round = 0; round < 400; ++round) {
     std::vector<std::string> globs;
-    for (std::size_t n = generator.below(round % 10 == 0 ? 40 : 6) + 1; n > 0; --n) globs.push_back(generator.glob());
+    for (std::size_t n = generator.below(round % 10 == 0 ? 40 : 6) + 1; n > 0; --n)
+      globs.push_back(generator.glob());
     const NameMatcher matcher = compiled(globs);
     const std::vector<std::string> names = generator.fill(block, bytes, generator.below(200));
     for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
@@ -199,7 +244,8 @@ TEST(NameMatcher, AgreesWithTheOracleOnEveryInstructionSet) {
       for (std::size_t i = 0; i < names.size(); ++i) {
         bool expected = false;
         for (const std::string& glob : globs) expected = expected || Oracle::matches(glob, names[i]);
-        ASSERT_EQ(has_bit(hits, i), expected) << names[i] << " on " << hwy::TargetName(target) << ", first glob " << globs[0];
+        ASSERT_EQ(has_bit(hits, i), expected)
+            << names[i] << " on " << hwy::TargetName(target) << ", first glob " << globs[0];
         ASSERT_EQ(matcher.matches(names[i]), expected) << names[i];
         matched += expected;
         ++checked;
