@@ -46,6 +46,16 @@ def can_serve_fuse() -> bool:
     return os.access("/dev/fuse", os.R_OK | os.W_OK) and shutil.which("fusermount3") is not None
 
 
+def io_uring_allowed() -> bool:
+    disabled = pathlib.Path("/proc/sys/kernel/io_uring_disabled")
+    return not disabled.exists() or disabled.read_text().strip() == "0"
+
+
+def active_lsms() -> list[str]:
+    names = pathlib.Path("/sys/kernel/security/lsm")
+    return names.read_text().split(",") if names.exists() else []
+
+
 # What a machine can lack, and how to see that it does. expected_skips.txt uses these words.
 LACKS = {
     "root": lambda: os.geteuid() != 0,
@@ -55,6 +65,8 @@ LACKS = {
     "loop-btrfs": lambda: not (loop_devices() and filesystem_known("btrfs")),
     "huge-pages": lambda: free_huge_pages() == 0,
     "fuse": lambda: not can_serve_fuse(),
+    "io-uring": lambda: not io_uring_allowed(),
+    "bpf-lsm": lambda: os.geteuid() != 0 or "bpf" not in active_lsms(),
     "second-node": lambda: numa_nodes() < 2,
     "nothing": lambda: True,
 }

@@ -5,9 +5,9 @@
 PWALK_PACKAGES=(
   g++ cmake ninja-build pkg-config python3-dev
   libboost-dev libexpected-dev libfmt-dev libspdlog-dev libcli11-dev nlohmann-json3-dev libxxhash-dev libhwy-dev
-  libflatbuffers-dev flatbuffers-compiler flatbuffers-compiler-dev liburing-dev libnuma-dev libbpf-dev
+  libflatbuffers-dev flatbuffers-compiler flatbuffers-compiler-dev liburing-dev libnuma-dev libbpf-dev clang bpftool
   python3-numpy pybind11-dev
-  libgtest-dev libgmock-dev libbenchmark-dev python3-pytest
+  libgtest-dev libgmock-dev libbenchmark-dev libpcre2-dev python3-pytest
   strace mount e2fsprogs xfsprogs btrfs-progs fuse3 libfuse3-dev
 )
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <bitset>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,14 +33,19 @@ class Glob {
   /// (every path is relative to its root already).
   bool is_for_paths() const { return for_paths_; }
 
- private:
-  friend class GlobCompiler;
+  /// What it was compiled to, for those who match many subjects at once.
   enum class Kind : unsigned char { byte, set, star, globstar, components };
   struct Token {
     Kind kind;
     unsigned char byte = 0;   ///< Kind::byte
     std::size_t set = 0;      ///< Kind::set: index of sets_
   };
+  std::span<const Token> tokens() const { return tokens_; }
+  /// The token stands for any one byte of a name.
+  bool accepts_any(const Token& token) const { return token.kind == Kind::set && sets_[token.set].count() == 255; }
+
+ private:
+  friend class GlobCompiler;
   bool accepts(const Token& token, unsigned char byte) const;
 
   std::vector<Token> tokens_;

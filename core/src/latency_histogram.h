@@ -33,6 +33,12 @@ class LatencyHistogram {
 class LatencySum {
  public:
   void add(const LatencyHistogram& histogram);
+  /// `count` values that fell into `slot`, counted elsewhere.
+  void add(unsigned slot, std::uint64_t count) {
+    slots_[slot] += count;
+    total_ += count;
+  }
+  std::uint64_t total() const { return total_; }
   /// `calls`: how many calls were made, of which the histograms hold a sample.
   LatencyQuantiles quantiles(std::uint64_t calls) const;
 

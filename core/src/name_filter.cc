@@ -21,19 +21,19 @@ Result<NameFilter> NameFilter::make(const std::vector<std::string>& exclude,
 
 Result<NameFilter::Globs> NameFilter::compile(const std::vector<std::string>& patterns) {
   Globs globs;
+  std::vector<Glob> names;
   for (const std::string& pattern : patterns) {
     auto glob = Glob::compile(pattern);
     if (!glob) return fail(glob.error().code, "bad glob '" + pattern + "': " + glob.error().what);
-    (glob->is_for_paths() ? globs.paths : globs.names).push_back(*std::move(glob));
+    (glob->is_for_paths() ? globs.paths : names).push_back(*std::move(glob));
   }
+  globs.names = NameMatcher(std::move(names));
   return globs;
 }
 
 bool NameFilter::Globs::match(std::string_view name, std::string_view path) const {
-  const auto any = [](const std::vector<Glob>& globs, std::string_view subject) {
-    return std::any_of(globs.begin(), globs.end(), [&](const Glob& glob) { return glob.matches(subject); });
-  };
-  return any(names, name) || any(paths, path);
+  return names.matches(name) ||
+         std::any_of(paths.begin(), paths.end(), [&](const Glob& glob) { return glob.matches(path); });
 }
 
 bool NameFilter::globs_leave_out(std::string_view name, std::string_view path, EntryKind kind) const {

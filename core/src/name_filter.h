@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "glob.h"
+#include "name_matcher.h"
 #include "pwalk/base/result.h"
 
 namespace pwalk {
@@ -35,7 +36,8 @@ class NameFilter {
  private:
   /// Globs on names and on paths, apart, so that each gets its own subject.
   struct Globs {
-    std::vector<Glob> names, paths;
+    NameMatcher names;
+    std::vector<Glob> paths;
     bool empty() const { return names.empty() && paths.empty(); }
     bool match(std::string_view name, std::string_view path) const;
   };

@@ -72,7 +72,6 @@ TEST_F(BpfFilterTest, NamesThatCannotBeAreRefusedBeforeTheKernelIsAsked) {
     const std::vector<std::string> names{name};
     const auto filter = BpfFilter::attach(names);
     ASSERT_FALSE(filter.has_value()) << name;
-    if (filter.error().code == ENOTSUP) GTEST_SKIP() << filter.error().message();
     EXPECT_EQ(filter.error().code, EINVAL) << filter.error().message();
     EXPECT_NE(filter.error().what.find("allowed are"), std::string::npos);
   }
@@ -81,7 +80,7 @@ TEST_F(BpfFilterTest, NamesThatCannotBeAreRefusedBeforeTheKernelIsAsked) {
 TEST_F(BpfFilterTest, ARefusalIsOneLine) {
   const std::vector<std::string> names{"secret"};
   const auto filter = BpfFilter::attach(names);
-  if (filter) GTEST_SKIP() << "this kernel allows the filter";
+  if (filter) return;  // this kernel allows it: the first test saw it at work
   EXPECT_EQ(filter.error().message().find('\n'), std::string::npos);
   EXPECT_EQ(filter.error().message().find("eBPF filter: "), 0u);
 }
