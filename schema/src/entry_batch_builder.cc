@@ -93,6 +93,7 @@ class EntryBatchBuilder::State {
   Directory current_ = Directory::none;
   std::int16_t current_row_ = 0;
   std::size_t row_width_ = kRowBytes;  ///< bytes per row, constant columns left out
+  std::size_t nullable_ = 0;           ///< columns with nulls
 };
 
 /// Upper bound of the serialised size, with one record to spare for the current directory.
@@ -110,13 +111,13 @@ bool EntryBatchBuilder::State::fits_row(std::size_t name_bytes, ColumnSet made_v
   if (rows() >= limits_.rows) return false;
   if (current_ == Directory::begun && directories_.rows() >= kMaxRows) return false;
   const std::size_t row_width = made_varying.empty() ? row_width_ : row_width_ + width_of(made_varying);
-  const std::size_t nullable = (columns_.with_nulls() | missing).size();
+  const std::size_t nullable = missing.empty() ? nullable_ : (columns_.with_nulls() | missing).size();
   return bytes_with(rows() + 1, row_width, nullable) + name_bytes <= limits_.bytes;
 }
 
 bool EntryBatchBuilder::State::fits_directory() const {
   return directories_.rows() < kMaxRows &&
-         bytes_with(rows(), row_width_, columns_.with_nulls().size()) <= limits_.bytes;
+         bytes_with(rows(), row_width_, nullable_) <= limits_.bytes;
 }
 
 void EntryBatchBuilder::State::commit_directory() {
@@ -132,6 +133,7 @@ bool EntryBatchBuilder::State::place(const Entry& entry, ColumnSet missing) {
   commit_directory();
   columns_.store(rows(), entry, missing, made_varying);
   if (!made_varying.empty()) row_width_ += width_of(made_varying);
+  if (!missing.empty()) nullable_ = columns_.with_nulls().size();
   directory_.push_back(current_row_);
   name_bytes_.append(entry.name);
   name_offsets_.push_back(std::int32_t(name_bytes_.size()));
@@ -170,6 +172,7 @@ void EntryBatchBuilder::State::clear() {
   records_.clear();
   current_ = Directory::none;
   row_width_ = kRowBytes;
+  nullable_ = 0;
 }
 
 EntryBatchBuilder::EntryBatchBuilder(ColumnSet columns, BatchLimits limits)

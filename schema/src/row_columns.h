@@ -73,10 +73,15 @@ inline RowColumns::Words RowColumns::words_of(const Entry& entry) {
 }
 
 inline bool RowColumns::changes_a_constant(const Entry& entry) const {
-  const Words words = words_of(entry);
-  std::uint64_t difference = 0;
-  for (std::size_t i = 0; i < kWords; ++i) difference |= (words[i] ^ first_words_[i]) & constant_mask_[i];
-  return difference != 0;
+  const auto* bytes = reinterpret_cast<const std::byte*>(&entry) + kFirstFieldByte;
+  const auto difference = [&](std::size_t i) {
+    std::uint64_t word;
+    std::memcpy(&word, bytes + i * 8, 8);
+    return (word ^ first_words_[i]) & constant_mask_[i];
+  };
+  return [&]<std::size_t... I>(std::index_sequence<I...>) {
+    return (difference(I) | ...) != 0;
+  }(std::make_index_sequence<kWords>{});
 }
 
 inline void RowColumns::store(std::uint32_t row, const Entry& entry, ColumnSet missing,

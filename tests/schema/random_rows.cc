@@ -82,10 +82,10 @@ std::vector<Listing> random_tree(Random& random, std::size_t rows, Values values
 }
 
 AlignedBytes::AlignedBytes(std::span<const std::byte> bytes, std::size_t misplaced_by)
-    : memory_(std::make_unique<std::byte[]>(bytes.size() + 64 + misplaced_by)), size_(bytes.size()) {
-  const auto address = reinterpret_cast<std::uintptr_t>(memory_.get());
-  start_ = memory_.get() + (64 - address % 64) % 64 + misplaced_by;
-  if (!bytes.empty()) std::memcpy(start_, bytes.data(), bytes.size());
+    : memory_(static_cast<std::byte*>(::operator new[](bytes.size() + misplaced_by, std::align_val_t{64}))),
+      size_(bytes.size()),
+      misplaced_by_(misplaced_by) {
+  if (!bytes.empty()) std::memcpy(span().data(), bytes.data(), bytes.size());
 }
 
 namespace {

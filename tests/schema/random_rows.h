@@ -1,7 +1,11 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <new>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -50,26 +54,32 @@ Entry random_entry(Random& random, Values values, bool with_nulls);
 /// A random tree, listed depth first, directories left and entered again now and then.
 std::vector<Listing> random_tree(Random& random, std::size_t rows, Values values, bool with_nulls);
 
+/// 64-byte-aligned copy that can be changed. Ends where the bytes end, so that
+/// AddressSanitizer sees a read beyond them.
+class AlignedBytes {
+ public:
+  explicit AlignedBytes(std::span<const std::byte> bytes, std::size_t misplaced_by = 0);
+  AlignedBytes(const AlignedBytes& other) : AlignedBytes(other.span(), other.misplaced_by_) {}
+  AlignedBytes(AlignedBytes&&) = default;
+  AlignedBytes& operator=(AlignedBytes&&) = default;
+  std::span<std::byte> span() { return {memory_.get() + misplaced_by_, size_}; }
+  std::span<const std::byte> span() const { return {memory_.get() + misplaced_by_, size_}; }
+
+ private:
+  struct Delete {
+    void operator()(std::byte* memory) const { ::operator delete[](memory, std::align_val_t{64}); }
+  };
+  std::unique_ptr<std::byte[], Delete> memory_;
+  std::size_t size_, misplaced_by_;
+};
+
 /// Runs listings through a builder, flushing as its protocol says. Batches are
 /// copied to aligned memory.
-class AlignedBytes;
 struct Built {
   std::vector<AlignedBytes> batches;
   std::vector<FinishedBatch> facts;  ///< `bytes` no longer valid
 };
 Built build(const std::vector<Listing>& tree, ColumnSet columns, BatchLimits limits);
 
-/// 64-byte-aligned copy that can be changed.
-class AlignedBytes {
- public:
-  explicit AlignedBytes(std::span<const std::byte> bytes, std::size_t misplaced_by = 0);
-  std::span<std::byte> span() { return {start_, size_}; }
-  std::span<const std::byte> span() const { return {start_, size_}; }
-
- private:
-  std::unique_ptr<std::byte[]> memory_;
-  std::byte* start_ = nullptr;
-  std::size_t size_ = 0;
-};
 
 }  // namespace pwalk::schema::testing

@@ -1,0 +1,48 @@
+#include "pwalk/schema/columns.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace pwalk::schema {
+namespace {
+
+TEST(Columns, NumberIsPlaceInTheTable) {
+  for (std::size_t i = 0; i < kColumns.size(); ++i) EXPECT_EQ(std::size_t(kColumns[i].id), i) << kColumns[i].name;
+}
+
+TEST(Columns, AreFoundByTheirUniqueNames) {
+  std::set<std::string_view> names;
+  for (const ColumnSpec& spec : kColumns) {
+    EXPECT_TRUE(names.insert(spec.name).second) << spec.name;
+    EXPECT_EQ(column_named(spec.name), spec.id);
+  }
+  EXPECT_EQ(column_named("Size"), std::nullopt);
+  EXPECT_EQ(column_named(""), std::nullopt);
+}
+
+/// Arrow's letters and numpy's words for one column say the same width.
+TEST(Columns, ArrowFormatsHaveTheElementsWidth) {
+  for (const ColumnSpec& spec : kColumns) {
+    const std::size_t width = spec.arrow_format == "C" ? 1 : spec.arrow_format == "I" ? 4 : 8;
+    EXPECT_EQ(width, width_of(spec.element)) << spec.name;
+    EXPECT_EQ(spec.element == ElementType::i8, spec.arrow_format == "tsn:UTC") << spec.name;
+  }
+}
+
+TEST(ColumnSet, IsASet) {
+  ColumnSet set{Column::size, Column::flags};
+  EXPECT_TRUE(set.has(Column::flags));
+  EXPECT_FALSE(set.has(Column::type));
+  EXPECT_EQ(set.size(), 2U);
+  EXPECT_EQ((set | ColumnSet{Column::type}).size(), 3U);
+  EXPECT_EQ(set & ColumnSet{Column::size}, ColumnSet{Column::size});
+  EXPECT_EQ(set - ColumnSet{Column::size}, ColumnSet{Column::flags});
+  set.erase(Column::size);
+  set.erase(Column::flags);
+  EXPECT_TRUE(set.empty());
+  EXPECT_EQ(ColumnSet::all().size(), kColumnCount);
+}
+
+}  // namespace
+}  // namespace pwalk::schema
