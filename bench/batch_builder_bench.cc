@@ -34,7 +34,8 @@ Entry plausible_entry(std::mt19937_64& random) {
   entry.mode = entry.type == 'd' ? 040755 : 0100644;
   entry.nlink = entry.type == 'd' ? 2 : 1;
   entry.uid = entry.gid = 1000;
-  entry.atime = entry.mtime = entry.ctime = entry.btime = std::int64_t(1700000000000000000 + random() % 1000000000000);
+  entry.atime = entry.mtime = entry.ctime = entry.btime =
+      std::int64_t(1700000000000000000 + random() % 1000000000000);
   entry.mount_id = 31;
   entry.depth = 3 + std::uint32_t(random() % 5);
   return entry;
@@ -46,8 +47,8 @@ const Sample& sample() {
     std::mt19937_64 random(1);
     for (std::size_t i = 0; i < kEntries; ++i) {
       if (i % kPerDirectory == 0)
-        sample.directories.push_back("/home/someone/projects/group-" + std::to_string(random() % 100) + "/part-" +
-                                     std::to_string(i / kPerDirectory) + "/source");
+        sample.directories.push_back("/home/someone/projects/group-" + std::to_string(random() % 100) +
+                                     "/part-" + std::to_string(i / kPerDirectory) + "/source");
       sample.names.push_back("entry-" + std::to_string(100000 + random() % 900000));
       sample.entries.push_back(plausible_entry(random));
     }
@@ -80,7 +81,8 @@ void fill(EntryBatchBuilder& builder, Take take) {
 
 void per_entry(benchmark::State& state, std::size_t entries) {
   using benchmark::Counter;
-  state.counters["per_entry"] = Counter(double(entries) * double(state.iterations()), Counter::kIsRate | Counter::kInvert);
+  state.counters["per_entry"] =
+      Counter(double(entries) * double(state.iterations()), Counter::kIsRate | Counter::kInvert);
 }
 
 /// Appending alone: batches of `rows` rows that are finished outside the clock.

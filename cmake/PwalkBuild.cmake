@@ -33,6 +33,15 @@ if(PWALK_SANITIZE)
                          -fno-sanitize-recover=all)
   target_link_options(pwalk_settings INTERFACE -fsanitize=${PWALK_SANITIZE})
 endif()
+if(PWALK_WITH_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "PWALK_WITH_FUZZ needs clang for libFuzzer, and the compiler is ${CMAKE_CXX_COMPILER_ID}: "
+                        "configure with -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_C_COMPILER=clang")
+  endif()
+  # Coverage in every room; only the targets in tests/fuzz get libFuzzer's main.
+  target_compile_options(pwalk_settings INTERFACE -fsanitize=fuzzer-no-link)
+  target_link_options(pwalk_settings INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 
 # pwalk_library(NAME SOURCES ... PUBLIC targets... PRIVATE targets...)
 # A room: headers in include/ are its contract, src/ is its own.

@@ -116,8 +116,7 @@ bool EntryBatchBuilder::State::fits_row(std::size_t name_bytes, ColumnSet made_v
 }
 
 bool EntryBatchBuilder::State::fits_directory() const {
-  return directories_.rows() < kMaxRows &&
-         bytes_with(rows(), row_width_, nullable_) <= limits_.bytes;
+  return directories_.rows() < kMaxRows && bytes_with(rows(), row_width_, nullable_) <= limits_.bytes;
 }
 
 void EntryBatchBuilder::State::commit_directory() {

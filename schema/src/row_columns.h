@@ -81,7 +81,8 @@ inline bool RowColumns::changes_a_constant(const Entry& entry) const {
   };
   return [&]<std::size_t... I>(std::index_sequence<I...>) {
     return (difference(I) | ...) != 0;
-  }(std::make_index_sequence<kWords>{});
+  }
+  (std::make_index_sequence<kWords>{});
 }
 
 inline void RowColumns::store(std::uint32_t row, const Entry& entry, ColumnSet missing,

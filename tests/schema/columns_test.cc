@@ -8,7 +8,8 @@ namespace pwalk::schema {
 namespace {
 
 TEST(Columns, NumberIsPlaceInTheTable) {
-  for (std::size_t i = 0; i < kColumns.size(); ++i) EXPECT_EQ(std::size_t(kColumns[i].id), i) << kColumns[i].name;
+  for (std::size_t i = 0; i < kColumns.size(); ++i)
+    EXPECT_EQ(std::size_t(kColumns[i].id), i) << kColumns[i].name;
 }
 
 TEST(Columns, AreFoundByTheirUniqueNames) {

@@ -15,7 +15,8 @@ using testing::Random;
 /// path(i) by the definition in FORMAT.md, recursively; counts the steps.
 std::string decode(const DirectoryCoder& coder, std::size_t row, std::size_t& steps) {
   ++steps;
-  const auto from = std::size_t(coder.suffix_offsets()[row]), to = std::size_t(coder.suffix_offsets()[row + 1]);
+  const auto from = std::size_t(coder.suffix_offsets()[row]),
+             to = std::size_t(coder.suffix_offsets()[row + 1]);
   const std::string suffix = coder.suffix_bytes().substr(from, to - from);
   if (coder.prefix()[row] < 0) return suffix;
   return decode(coder, std::size_t(coder.prefix()[row]), steps).substr(0, coder.shared()[row]) + suffix;

@@ -321,7 +321,8 @@ TEST(EntryBatchBuilder, CarriesManyEmptyDirectories) {
 }
 
 TEST(EntryBatchBuilder, LimitsOutOfReachAreBroughtIntoIt) {
-  EntryBatchBuilder builder(ColumnSet::all(), {.rows = 1000000, .bytes = std::numeric_limits<std::size_t>::max()});
+  EntryBatchBuilder builder(ColumnSet::all(),
+                            {.rows = 1000000, .bytes = std::numeric_limits<std::size_t>::max()});
   builder.begin_directory("/d", 0);
   std::uint32_t rows = 0;
   while (builder.append(plain_entry("x"))) ++rows;

@@ -13,7 +13,9 @@ namespace {
 using testing::AlignedBytes;
 using testing::RawBatch;
 
-EntryBatchView checked(const AlignedBytes& bytes) { return EntryBatchView::check(bytes.span()).value(); }
+EntryBatchView checked(const AlignedBytes& bytes) {
+  return EntryBatchView::check(bytes.span()).value();
+}
 
 RawBatch::Column sizes(std::initializer_list<std::uint64_t> values) {
   RawBatch::Column column{std::uint8_t(Column::size), false, {}, 0, {}};

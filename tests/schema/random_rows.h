@@ -81,5 +81,4 @@ struct Built {
 };
 Built build(const std::vector<Listing>& tree, ColumnSet columns, BatchLimits limits);
 
-
 }  // namespace pwalk::schema::testing

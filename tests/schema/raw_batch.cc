@@ -41,12 +41,14 @@ class RawWriter {
 
  private:
   template <class T>
-  flatbuffers::Offset<flatbuffers::Vector<T>> vector(const std::string& name, const std::vector<T>& elements) {
+  flatbuffers::Offset<flatbuffers::Vector<T>> vector(const std::string& name,
+                                                     const std::vector<T>& elements) {
     const std::size_t size = elements.size() * sizeof(T);
     buffer_.PreAlign(size + (name == batch_.misaligned ? 8 : 0), 64);
     return buffer_.CreateVector(elements);
   }
-  flatbuffers::Offset<flatbuffers::Vector<std::uint8_t>> bytes(const std::string& name, const std::string& text) {
+  flatbuffers::Offset<flatbuffers::Vector<std::uint8_t>> bytes(const std::string& name,
+                                                               const std::string& text) {
     return vector(name, std::vector<std::uint8_t>(text.begin(), text.end()));
   }
 
@@ -90,12 +92,15 @@ std::vector<std::uint8_t> little_endian(std::initializer_list<T> values) {
 }  // namespace
 
 RawBatch::Column& RawBatch::column(schema::Column id) {
-  const auto found = std::find_if(columns.begin(), columns.end(), [&](const Column& c) { return c.id == std::uint8_t(id); });
+  const auto found =
+      std::find_if(columns.begin(), columns.end(), [&](const Column& c) { return c.id == std::uint8_t(id); });
   if (found == columns.end()) throw std::logic_error("no such column");
   return *found;
 }
 
-AlignedBytes RawBatch::write() const { return RawWriter(*this).write(); }
+AlignedBytes RawBatch::write() const {
+  return RawWriter(*this).write();
+}
 
 RawBatch sound_batch() {
   RawBatch batch;

@@ -46,7 +46,8 @@ struct RawBatch {
   std::uint64_t content_hash = 0;
 
   std::string identifier = "PWB1";
-  std::string misaligned;        ///< the vector that is put at a multiple of 8 only, "column 3" for a column's values
+  std::string
+      misaligned;  ///< the vector that is put at a multiple of 8 only, "column 3" for a column's values
   bool without_records = false;  ///< leaves out a required table
 
   Column& column(schema::Column id);

@@ -17,7 +17,8 @@ Entry known_entry() {
 }
 
 void add(RowColumns& columns, std::uint32_t row, const Entry& entry) {
-  columns.store(row, entry, columns.columns() - entry.known, row == 0 ? ColumnSet{} : columns.made_varying_by(entry));
+  columns.store(row, entry, columns.columns() - entry.known,
+                row == 0 ? ColumnSet{} : columns.made_varying_by(entry));
 }
 
 TEST(RowColumns, NoticesEachColumnThatStopsBeingConstant) {
@@ -33,7 +34,8 @@ TEST(RowColumns, NoticesEachColumnThatStopsBeingConstant) {
     EXPECT_EQ(columns.varying(), ColumnSet{id});
     entry.*member = FieldType<column>(2);
     EXPECT_TRUE(columns.made_varying_by(entry).empty()) << "varies already";
-    for (const ColumnSpec& spec : kColumns) EXPECT_EQ(columns.views(2)[std::size_t(spec.id)].constant, spec.id != id);
+    for (const ColumnSpec& spec : kColumns)
+      EXPECT_EQ(columns.views(2)[std::size_t(spec.id)].constant, spec.id != id);
   });
 }
 
@@ -47,7 +49,8 @@ TEST(RowColumns, IgnoresWhatIsNotItsColumn) {
   entry.uid = 7;
   EXPECT_TRUE(columns.made_varying_by(entry).empty());
   const auto views = columns.views(1);
-  for (const ColumnSpec& spec : kColumns) EXPECT_EQ(bool(views[std::size_t(spec.id)]), spec.id == Column::uid);
+  for (const ColumnSpec& spec : kColumns)
+    EXPECT_EQ(bool(views[std::size_t(spec.id)]), spec.id == Column::uid);
 }
 
 TEST(RowColumns, StartsAfreshAfterClear) {

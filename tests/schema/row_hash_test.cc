@@ -85,7 +85,8 @@ TEST(RowHash, DoesNotDependOnOrderOrBatching) {
   Random random(testing::test_seed());
   auto tree = testing::random_tree(random, 2000, Values::plausible, true);
   const std::uint64_t hash = hash_of(testing::build(tree, ColumnSet::all(), {}));
-  for (const BatchLimits limits : {BatchLimits{.rows = 1}, BatchLimits{.rows = 13}, BatchLimits{.bytes = 8192}}) {
+  for (const BatchLimits limits :
+       {BatchLimits{.rows = 1}, BatchLimits{.rows = 13}, BatchLimits{.bytes = 8192}}) {
     std::shuffle(tree.begin(), tree.end(), random);
     for (Listing& listing : tree) std::shuffle(listing.rows.begin(), listing.rows.end(), random);
     EXPECT_EQ(hash_of(testing::build(tree, ColumnSet::all(), limits)), hash);
