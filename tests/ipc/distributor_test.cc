@@ -1,0 +1,296 @@
+#include "distributor.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstring>
+#include <random>
+#include <thread>
+
+#include "futex.h"
+#include "ipc/scan_fixture.h"
+#include "stream_reader.h"
+
+/// The whole protocol as threads on one mapping, which is what ThreadSanitizer
+/// can see: publishers, consumers and the control thread's work, without sockets.
+namespace pwalk::ipc {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::uint32_t kBlocks = 8;
+
+class DistributorTest : public ::testing::Test {
+ protected:
+  explicit DistributorTest(std::uint32_t lanes = 2) : pool_(kBlocks * kBlockBytes) {
+    auto control = ControlMemory::create({.lanes = lanes,
+                                          .slots = kBlocks * kUnitsPerBlock / lanes,
+                                          .return_slots = 64,
+                                          .pool_bytes = pool_.size()});
+    if (!control) throw std::runtime_error(control.error().message());
+    control_ = std::make_unique<ControlMemory>(*std::move(control));
+    distributor_ = std::make_unique<Distributor>(std::span(pool_), *control_);
+  }
+
+  std::shared_ptr<Seat> attach(StartAt start = StartAt::first) {
+    auto admission = distributor_->attach(start, "reader");
+    EXPECT_TRUE(admission);
+    return admission->seat;
+  }
+
+  /// Publishes `bytes` bytes that all hold `value`, as one row.
+  Result<void> publish(unsigned worker, std::size_t bytes, std::uint8_t value) {
+    const std::vector<std::byte> filled(bytes, std::byte{value});
+    return distributor_->publish(worker, {.bytes = filled, .rows = 1, .content_hash = value});
+  }
+
+  std::vector<std::byte> pool_;
+  std::unique_ptr<ControlMemory> control_;
+  std::unique_ptr<Distributor> distributor_;
+};
+
+/// A consumer as a thread: takes, checks every byte, gives back in a random order.
+class Reader {
+ public:
+  Reader(const std::vector<std::byte>& pool, const ControlMemory& control, Distributor& distributor,
+         std::shared_ptr<Seat> seat, std::uint64_t seed)
+      : pool_(pool), control_(control), distributor_(distributor), seat_(std::move(seat)), random_(seed) {}
+
+  void read_to_the_end() {
+    StreamReader reader(control_, seat_->memory);
+    ReturnWriter<Atomics> returns = seat_->memory.return_writer();
+    for (;;) {
+      StreamReader::Taken taken;
+      if (reader.take(taken) == Taking::taken) {
+        read(taken);
+        if (held_.size() > random_() % 4) give_one_back(returns);
+      } else if (!held_.empty()) {
+        give_one_back(returns);
+      } else if (reader.state() != StreamState::running && !reader.ready()) {
+        return;
+      } else {
+        sleep(reader);
+      }
+    }
+  }
+
+  std::uint64_t batches = 0, hash = 0;
+  std::string error;
+
+ private:
+  void read(const StreamReader::Taken& taken) {
+    const BatchDescriptor& descriptor = taken.descriptor;
+    if (descriptor.sequence != taken.expected_sequence) error = "out of order";
+    check(descriptor);
+    ++batches;
+    hash += descriptor.content_hash;
+    held_.push_back(descriptor);
+  }
+  void check(const BatchDescriptor& descriptor) {
+    for (std::uint64_t i = descriptor.offset; i < descriptor.offset + descriptor.length; i += 509)
+      if (pool_[i] != std::byte(descriptor.content_hash)) error = "bytes of another batch";
+  }
+  void give_one_back(ReturnWriter<Atomics>& returns) {
+    const std::size_t which = random_() % held_.size();
+    check(held_[which]);  // still what it was
+    returns.push({std::uint32_t(held_[which].offset / kUnitBytes), std::uint32_t(held_[which].sequence)});
+    held_.erase(held_.begin() + std::ptrdiff_t(which));
+    if (must_kick<Atomics>(control_.header().starved)) distributor_.drain(*seat_);
+  }
+  void sleep(const StreamReader& reader) {
+    auto& bell = seat_->memory.header().bell;
+    const std::uint32_t ticket = announce_sleep<Atomics>(bell);
+    if (!reader.ready() && reader.state() == StreamState::running) futex_wait(bell.bell, ticket, 50ms);
+    end_sleep<Atomics>(bell);
+  }
+
+  const std::vector<std::byte>& pool_;
+  const ControlMemory& control_;
+  Distributor& distributor_;
+  std::shared_ptr<Seat> seat_;
+  std::mt19937_64 random_;
+  std::vector<BatchDescriptor> held_;
+};
+
+TEST_F(DistributorTest, EveryReaderGetsEveryBatchWhateverTheThreadsDo) {
+  constexpr int kBatches = 400;
+  constexpr unsigned kWorkers = 3;
+  const std::uint64_t seed = testing::test_seed();
+  std::vector<std::unique_ptr<Reader>> readers;
+  for (unsigned i = 0; i < 3; ++i)
+    readers.push_back(std::make_unique<Reader>(pool_, *control_, *distributor_, attach(), seed + i));
+  std::vector<std::thread> threads, workers;
+  for (auto& reader : readers) threads.emplace_back([&] { reader->read_to_the_end(); });
+  std::atomic<std::uint64_t> published_hash{0};
+  for (unsigned worker = 0; worker < kWorkers; ++worker)
+    workers.emplace_back([&, worker] {
+      std::mt19937_64 random(seed + 100 + worker);
+      for (int i = 0; i < kBatches; ++i) {
+        const auto value = std::uint8_t(random());
+        // Now and then one that needs a run of two blocks.
+        const std::size_t bytes = 1 + random() % (random() % 16 ? 100'000 : 400'000);
+        ASSERT_TRUE(publish(worker, bytes, value));
+        published_hash += value;
+      }
+    });
+  for (std::thread& worker : workers) worker.join();
+  distributor_->finish(true);
+  for (std::thread& thread : threads) thread.join();
+  for (const auto& reader : readers) {
+    EXPECT_EQ(reader->error, "");
+    EXPECT_EQ(reader->batches, kBatches * kWorkers);
+    EXPECT_EQ(reader->hash, published_hash.load());
+  }
+  EXPECT_EQ(control_->header().end.batches, kBatches * kWorkers);
+  EXPECT_TRUE(distributor_->attendance().all_finished);
+}
+
+TEST_F(DistributorTest, ComingAndGoingHarmsNobody) {
+  const std::uint64_t seed = testing::test_seed();
+  Reader steady(pool_, *control_, *distributor_, attach(), seed);
+  std::thread reading([&] { steady.read_to_the_end(); });
+  std::atomic<bool> done{false};
+  std::thread visitors([&] {
+    std::mt19937_64 random(seed + 1);
+    while (!done) {
+      const auto seat = attach(random() % 2 ? StartAt::oldest : StartAt::now);
+      StreamReader reader(*control_, seat->memory);
+      StreamReader::Taken taken;
+      for (unsigned i = 0; i < random() % 4; ++i) reader.take(taken);
+      if (random() % 2) distributor_->detach(*seat);
+      distributor_->forget(seat);
+    }
+  });
+  for (int i = 0; i < 500; ++i) ASSERT_TRUE(publish(0, 60'000, std::uint8_t(i)));
+  done = true;
+  visitors.join();
+  distributor_->finish(true);
+  reading.join();
+  EXPECT_EQ(steady.error, "");
+  EXPECT_EQ(steady.batches, 500u);
+}
+
+TEST_F(DistributorTest, AFullPoolWithoutConsumersWaitsAndIsCounted) {
+  std::atomic<int> published{0};
+  std::thread worker([&] {
+    while (publish(0, kBlockBytes, 1)) ++published;
+  });
+  EXPECT_TRUE(testing::eventually([&] { return distributor_->starved(); }));
+  EXPECT_EQ(published, int(kBlocks));
+  EXPECT_TRUE(testing::eventually([&] { return distributor_->backpressure() > 1ms; }));
+  distributor_->stop();
+  worker.join();
+  EXPECT_FALSE(distributor_->starved());
+  EXPECT_EQ(publish(0, 1, 1).error().code, ECANCELED);
+}
+
+TEST_F(DistributorTest, ReuseWithoutConsumersNeverWaits) {
+  distributor_->reuse_without_consumers(true);
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(publish(0, kBlockBytes, 1));
+  EXPECT_EQ(distributor_->backpressure(), 0ns);
+  EXPECT_EQ(distributor_->attach(StartAt::first, "late").error().code, ENODATA);
+  EXPECT_GE(distributor_->gone_rows(), 100u - kBlocks);
+}
+
+TEST_F(DistributorTest, RefusesWhatCannotFit) {
+  EXPECT_EQ(publish(0, pool_.size() / 4 + 1, 1).error().code, EMSGSIZE);
+  EXPECT_EQ(publish(0, 0, 1).error().code, EINVAL);
+  EXPECT_TRUE(publish(0, pool_.size() / 4, 1));
+}
+
+TEST_F(DistributorTest, NamesWhoHoldsAFullPoolBack) {
+  const auto slow = attach();
+  std::thread worker([&] {
+    while (publish(0, kBlockBytes, 1)) {
+    }
+  });
+  ASSERT_TRUE(testing::eventually([&] { return distributor_->starved(); }));
+  const auto statuses = distributor_->consumers();
+  ASSERT_EQ(statuses.size(), 1u);
+  EXPECT_TRUE(statuses[0].holding_back);
+  EXPECT_EQ(statuses[0].held_batches, kBlocks);
+  EXPECT_EQ(statuses[0].lag_rows, kBlocks);
+  distributor_->forget(slow);
+  EXPECT_TRUE(distributor_->starved()) << "nobody is there, so nothing is dropped";
+  distributor_->stop();
+  worker.join();
+}
+
+TEST_F(DistributorTest, ADetachedConsumersLeaseStaysAsItWas) {
+  const auto seat = attach();
+  ASSERT_TRUE(publish(0, kBlockBytes, 7));
+  StreamReader reader(*control_, seat->memory);
+  StreamReader::Taken taken;
+  ASSERT_EQ(reader.take(taken), Taking::taken);
+  distributor_->detach(*seat);
+  EXPECT_FALSE(distributor_->settled(*seat));
+  distributor_->reuse_without_consumers(true);
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(publish(0, kBlockBytes, 9));
+  EXPECT_EQ(pool_[taken.descriptor.offset], std::byte{7});
+  seat->memory.return_writer().push({std::uint32_t(taken.descriptor.offset / kUnitBytes), 0});
+  EXPECT_TRUE(distributor_->settled(*seat));
+}
+
+/// What a consumer could write on its own page, and no honest one would.
+class LiarTest : public DistributorTest {
+ protected:
+  LiarTest() {
+    liar_ = attach();
+    for (int i = 0; i < 4; ++i) EXPECT_TRUE(publish(0, 1000, std::uint8_t(i)));
+  }
+  /// After the lie: it is out, the other reader and the publisher go on.
+  void expect_thrown_out() {
+    distributor_->drain(*liar_);
+    EXPECT_TRUE(distributor_->expelled(*liar_));
+    EXPECT_EQ(distributor_->attendance().attached, 0u);
+    const auto honest = attach(StartAt::oldest);
+    StreamReader reader(*control_, honest->memory);
+    StreamReader::Taken taken;
+    int batches = 0;
+    while (reader.take(taken) == Taking::taken) ++batches;
+    EXPECT_EQ(batches, 4);
+  }
+  std::shared_ptr<Seat> liar_;
+};
+
+TEST_F(LiarTest, ReturningWhatItDoesNotHold) {
+  liar_->memory.return_writer().push({300, 0});
+  expect_thrown_out();
+}
+TEST_F(LiarTest, ReturningBeyondThePool) {
+  liar_->memory.return_writer().push({~0u, 0});
+  expect_thrown_out();
+}
+TEST_F(LiarTest, ReturningTwice) {
+  auto returns = liar_->memory.return_writer();
+  returns.push({0, 0});
+  returns.push({0, 0});
+  expect_thrown_out();
+}
+TEST_F(LiarTest, ATailThatRunsAway) {
+  liar_->memory.header().returned = 1'000'000;
+  expect_thrown_out();
+}
+TEST_F(LiarTest, ATailThatGoesBack) {
+  liar_->memory.header().returned = ~std::uint64_t{0};
+  expect_thrown_out();
+}
+TEST_F(LiarTest, ACursorBeyondTheHead) {
+  liar_->memory.cursor(0) = 1000;
+  expect_thrown_out();
+}
+TEST_F(LiarTest, ACursorThatGoesBack) {
+  liar_->memory.cursor(0) = 3;
+  distributor_->drain(*liar_);
+  liar_->memory.cursor(0) = 1;
+  expect_thrown_out();
+}
+TEST_F(LiarTest, NoiseAllOverItsPage) {
+  std::mt19937_64 random(testing::test_seed());
+  auto* words = reinterpret_cast<Word64*>(&liar_->memory.header());
+  for (std::size_t i = 0; i < consumer_bytes(2, 64) / 8; ++i) words[i] = random();
+  expect_thrown_out();
+}
+
+}  // namespace
+}  // namespace pwalk::ipc
