@@ -24,9 +24,6 @@ constexpr std::chrono::milliseconds kSlice{50};
 /// The scanner rings no bell when it has drained the return ring.
 constexpr std::chrono::microseconds kDrainSlice{200};
 
-/// Marks a batch that was copied to the heap and needs no giving back.
-constexpr std::uint32_t kCopied = ~std::uint32_t{0};
-
 void pause_cpu() {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
@@ -100,26 +97,34 @@ Result<BatchLease> ConsumerSession::lend(const StreamReader::Taken& taken) {
   if (auto good = check(taken); !good) return tl::unexpected(good.error());
   desk_.taken();
   auto held = std::make_shared<BatchLease::Held>();
-  held->session = shared_from_this();  // from here on dropping it gives it back
   held->lane = taken.lane;
   held->sequence = descriptor.sequence;
   held->unit = std::uint32_t(descriptor.offset / kUnitBytes);
   held->length = descriptor.length;
-  std::span<const std::byte> bytes{link_.pool.data() + descriptor.offset, descriptor.length};
-  if (!desk_.pin(descriptor.offset, descriptor.length)) {
-    held->copy = copy_to_heap(bytes);
-    if (!held->copy) return broken("no memory for a copy of a batch beyond the pinning grant");
-    bytes = {held->copy.get(), bytes.size()};
-    desk_.give_back({held->unit, std::uint32_t(held->sequence)});
-    if (must_kick<Atomics>(link_.control.header().starved)) kick();
-  }
-  auto view = schema::EntryBatchView::check(bytes);
+  const auto bytes = pin_or_copy(*held);
+  if (!bytes) return tl::unexpected(bytes.error());
+  auto view = schema::EntryBatchView::check(*bytes);
   if (!view) return broken(fmt::format("lane {} batch {}: {}", taken.lane, descriptor.sequence, view.error().what));
   if (auto counted = count(descriptor, *view); !counted) return tl::unexpected(counted.error());
   held->view = *std::move(view);
   BatchLease lease;
   lease.held_ = std::move(held);
   return lease;
+}
+
+/// The batch's bytes: in the pool, to be given back when `held` goes; or beyond
+/// the grant a copy, and the batch is given back already.
+Result<std::span<const std::byte>> ConsumerSession::pin_or_copy(BatchLease::Held& held) {
+  const std::uint64_t offset = std::uint64_t(held.unit) * kUnitBytes;
+  const std::span<const std::byte> bytes{link_.pool.data() + offset, held.length};
+  if (desk_.pin(offset, held.length)) {
+    held.session = shared_from_this();
+    return bytes;
+  }
+  held.copy = copy_to_heap(bytes);
+  return_to_scanner(held);
+  if (!held.copy) return broken("no memory for a copy of a batch beyond the pinning grant");
+  return std::span{held.copy.get(), bytes.size()};
 }
 
 Result<void> ConsumerSession::check(const StreamReader::Taken& taken) const {
@@ -243,8 +248,12 @@ void ConsumerSession::kick() const {
 // ---- giving back ------------------------------------------------------------
 
 void ConsumerSession::give_back(const BatchLease::Held& held) {
-  if (sentinel_.in_child() || held.copy) return;
+  if (sentinel_.in_child()) return;
   desk_.unpin(std::uint64_t(held.unit) * kUnitBytes, held.length);
+  return_to_scanner(held);
+}
+
+void ConsumerSession::return_to_scanner(const BatchLease::Held& held) {
   desk_.give_back({held.unit, std::uint32_t(held.sequence)});
   if (must_kick<Atomics>(link_.control.header().starved)) kick();
 }

@@ -36,6 +36,7 @@ class ConsumerSession : public std::enable_shared_from_this<ConsumerSession> {
   using Clock = std::chrono::steady_clock;
 
   Result<BatchLease> lend(const StreamReader::Taken& taken);
+  Result<std::span<const std::byte>> pin_or_copy(BatchLease::Held& held);
   Result<void> check(const StreamReader::Taken& taken) const;
   Result<void> count(const BatchDescriptor& descriptor, const schema::EntryBatchView& view);
   Result<void> conclude_if_over();
@@ -50,6 +51,7 @@ class ConsumerSession : public std::enable_shared_from_this<ConsumerSession> {
   void await_return_room(std::chrono::nanoseconds at_most);
   void kick() const;
   void give_back(const BatchLease::Held& held);
+  void return_to_scanner(const BatchLease::Held& held);
   tl::unexpected<Error> broken(std::string what);
 
   ScannerLink link_;

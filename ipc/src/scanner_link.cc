@@ -19,15 +19,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-/// Between two looks for a scan that is not there yet, and between two questions
-/// whether the caller was interrupted.
+/// Between two looks for a scan that is not there yet.
 constexpr milliseconds kSlice{50};
 /// A live scanner answers within its control thread's round; a stopped one never.
 constexpr milliseconds kAnswerTimeout{10'000};
-
-bool interrupted(const AttachOptions& options) { return options.interrupted && options.interrupted(); }
-
-tl::unexpected<Error> interruption() { return fail(EINTR, "interrupted while attaching"); }
 
 Result<void> say_hello(int socket, const AttachOptions& options) {
   auto hello = make_message<Hello>();
@@ -37,17 +32,6 @@ Result<void> say_hello(int socket, const AttachOptions& options) {
   if (!self) return tl::unexpected(self.error());
   const std::array fds{self->fd()};
   return send_message(socket, hello, fds);
-}
-
-Result<Packet> await_answer(int socket, const AttachOptions& options) {
-  for (const auto deadline = Clock::now() + kAnswerTimeout; Clock::now() < deadline;) {
-    pollfd wait{socket, POLLIN, 0};
-    ::poll(&wait, 1, int(kSlice.count()));
-    auto packet = receive_packet(socket, sizeof(Refused));
-    if (packet || packet.error().code != EAGAIN) return packet;
-    if (interrupted(options)) return interruption();
-  }
-  return fail(ETIMEDOUT, "the scan does not answer");
 }
 
 tl::unexpected<Error> refusal(const Refused& refused, const std::string& name) {
@@ -88,7 +72,7 @@ Result<ScannerLink> map_everything(FoundScan found, const Welcome& welcome, std:
 
 Result<ScannerLink> join(FoundScan found, const AttachOptions& options) {
   if (auto said = say_hello(found.socket.get(), options); !said) return tl::unexpected(said.error());
-  auto answer = await_answer(found.socket.get(), options);
+  auto answer = await_packet(found.socket.get(), sizeof(Refused), kAnswerTimeout, options.interrupted);
   if (!answer) return tl::unexpected(answer.error());
   if (const auto refused = parse_message<Refused>(answer->bytes)) return refusal(*refused, found.name);
   const auto welcome = parse_message<Welcome>(answer->bytes);
@@ -102,18 +86,21 @@ bool may_still_come(int code) {
   return code == ENOENT || code == EAGAIN || code == ECONNREFUSED || code == ECONNRESET || code == EPIPE;
 }
 
+tl::unexpected<Error> given_up(const Error& last, bool waited) {
+  return fail(waited || last.code == EAGAIN ? ETIMEDOUT : ENOENT, last.what);
+}
+
 }  // namespace
 
 Result<ScannerLink> link_to_scanner(const AttachOptions& options) {
   const auto deadline = Clock::now() + options.timeout;
   for (;;) {
-    auto found = find_scan(options.scan);
+    auto found = find_scan(options.scan, options.interrupted);
     auto link = found ? join(*std::move(found), options) : Result<ScannerLink>(tl::unexpected(found.error()));
     if (link || !may_still_come(link.error().code)) return link;
     const auto left = std::chrono::duration_cast<milliseconds>(deadline - Clock::now());
-    if (left <= milliseconds::zero())
-      return fail(options.timeout > milliseconds::zero() ? ETIMEDOUT : ENOENT, link.error().what);
-    if (interrupted(options)) return interruption();
+    if (left <= milliseconds::zero()) return given_up(link.error(), options.timeout > milliseconds::zero());
+    if (options.interrupted && options.interrupted()) return fail(EINTR, "interrupted while waiting for a scan");
     std::this_thread::sleep_for(std::min(left, kSlice));
   }
 }

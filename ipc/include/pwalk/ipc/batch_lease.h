@@ -31,7 +31,7 @@ class BatchLease {
  private:
   friend class ConsumerSession;
   struct Held {
-    std::shared_ptr<ConsumerSession> session;  ///< keeps the mapping
+    std::shared_ptr<ConsumerSession> session;  ///< keeps the mapping; null with a copy
     schema::EntryBatchView view;
     std::uint32_t lane = 0;
     std::uint32_t unit = 0, length = 0;  ///< where it lies in the pool
