@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "pwalk/ipc/scan_session.h"
@@ -17,6 +18,7 @@ enum class Ending : std::uint8_t {
   no_consumer,     ///< --attach-timeout or --linger ran out
   interrupted,     ///< SIGINT, SIGTERM or SIGHUP
   no_root,         ///< not one root could be stat'ed
+  failed,          ///< the walk could not be started; see Outcome::problem
 };
 
 struct Outcome {
@@ -25,6 +27,10 @@ struct Outcome {
   double wall_seconds = 0;          ///< of the walk, waits for consumers included
   double backpressure_seconds = 0;
   std::uint64_t batches = 0;
+  std::string problem;              ///< one line, with Ending::failed
+  /// Some worker hangs in a system call and was left behind: it may still use the
+  /// session. The process must end with _exit(2), without destroying the session.
+  bool abandoned = false;
 };
 
 /// What the outside tells a running scan, and hears of it. All calls come from
@@ -37,6 +43,10 @@ struct Observer {
   /// One line worth telling at once: "pool full, no consumer; attach with: pwalk tail home".
   std::function<void(const std::string&)> notice;
 };
+
+/// The outcome when not one root can be walked; nullopt if one can. Ask before
+/// making a session that nobody needs to attach to.
+std::optional<Outcome> nothing_to_walk(const ScanPlan& plan);
 
 /// Runs the walk of `plan` into `session` under the policy of `options` until it
 /// has ended and its consumers are served. `reuse_unattended`: with nobody attached

@@ -1,0 +1,194 @@
+#include "pwalk/publish/publisher.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <thread>
+
+#include "attendance_policy.h"
+#include "lane_sink.h"
+#include "pwalk/scanner.h"
+
+namespace pwalk::publish {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kSlice{100};       ///< longest wait between two looks at the world
+constexpr milliseconds kBriskSlice{1};    ///< right after the walk, when consumers finish any moment
+constexpr std::chrono::seconds kBriskFor{1};
+constexpr milliseconds kUnhurriedSlice{20};
+constexpr milliseconds kFarewell{200};    ///< for workers to return once they are refused
+
+/// What the walk and the loop share. Owned by both, since a worker that hangs in
+/// a system call outlives the loop.
+struct Walk {
+  Walk(const ScanPlan& plan, ipc::ScanSession& session) : sink(session), scanner(plan, sink) {}
+  LaneSink sink;
+  std::atomic<bool> ended{false};  ///< set by the last worker (release), read by the loop (acquire)
+  Scanner scanner;
+};
+
+/// One scan from the first wait to the last, on the calling thread.
+class PublishedScan {
+ public:
+  PublishedScan(const ScanPlan& plan, ipc::ScanSession& session, const AttendanceLimits& limits,
+                const Observer& observer)
+      : session_(session),
+        observer_(observer),
+        needed_(limits.consumers),
+        policy_(limits),
+        walk_(std::make_unique<Walk>(plan, session)) {
+    session_.reuse_without_consumers(limits.reuse_unattended);
+  }
+
+  Outcome run() {
+    for (;;) {
+      carry_out(policy_.step(facts()));
+      report_progress();
+      if (outcome_over_) break;
+      session_.serve(slice());
+    }
+    leave();
+    return std::move(outcome_);
+  }
+
+ private:
+  Facts facts();
+  void carry_out(const Decision& decision);
+  void start_walk();
+  void report_progress();
+  void tell(Notice notice, const ipc::Attendance& attendance);
+  void end(Ending ending);
+  void leave();
+  milliseconds slice() const;
+
+  ipc::ScanSession& session_;
+  const Observer& observer_;
+  const unsigned needed_;
+  AttendancePolicy policy_;
+  std::unique_ptr<Walk> walk_;
+  const Clock::time_point began_ = Clock::now();
+  Clock::time_point drain_began_{};
+  Clock::time_point next_progress_{};
+  bool started_ = false, finished_ = false, outcome_over_ = false;
+  std::optional<ScanStats> final_stats_;
+  Outcome outcome_;
+};
+
+milliseconds PublishedScan::slice() const {
+  if (!policy_.draining()) return kSlice;
+  return Clock::now() - drain_began_ < kBriskFor ? kBriskSlice : kUnhurriedSlice;
+}
+
+Facts PublishedScan::facts() {
+  Facts facts;
+  facts.now = Clock::now();
+  facts.walk_ended = started_ && walk_->ended.load(std::memory_order_acquire);
+  if (facts.walk_ended && !final_stats_) final_stats_ = walk_->scanner.wait();
+  facts.walk_complete = final_stats_ && final_stats_->complete;
+  facts.attendance = session_.attendance();
+  facts.starved = session_.starved();
+  facts.stop_requested = observer_.stop_requested ? observer_.stop_requested() : 0;
+  return facts;
+}
+
+void PublishedScan::carry_out(const Decision& decision) {
+  if (decision.notice != Notice::none) tell(decision.notice, session_.attendance());
+  if (decision.start_walk) start_walk();
+  if (decision.cancel_walk && started_) walk_->scanner.cancel();
+  if (decision.refuse_batches) session_.stop();
+  if (decision.finish) {
+    session_.finish(*decision.finish);
+    finished_ = true;
+    drain_began_ = Clock::now();
+  }
+  if (decision.end) end(*decision.end);
+}
+
+void PublishedScan::start_walk() {
+  Walk* walk = walk_.get();
+  ipc::ScanSession* session = &session_;
+  const auto started = walk_->scanner.start([walk, session] {
+    walk->ended.store(true, std::memory_order_release);
+    session->wake();
+  });
+  started_ = started.has_value();
+  if (started) return;
+  outcome_.problem = started.error().message();
+  end(Ending::failed);
+}
+
+void PublishedScan::report_progress() {
+  const auto now = Clock::now();
+  if (now < next_progress_) return;
+  next_progress_ = now + kSlice;
+  const ScanStats stats = final_stats_ ? *final_stats_ : walk_->scanner.stats();
+  session_.set_status(policy_.state(), stats.counts.entries, stats.counts.errors);
+  if (observer_.progress) observer_.progress(stats, session_);
+}
+
+void PublishedScan::tell(Notice notice, const ipc::Attendance& attendance) {
+  if (!observer_.notice) return;
+  std::string what;
+  switch (notice) {
+    case Notice::none: return;
+    case Notice::gathering:
+      what = fmt::format("waiting for {} consumers, {} attached", needed_, attendance.attached);
+      break;
+    case Notice::pool_full: what = "pool full and no consumer, the walk waits"; break;
+    case Notice::nobody_came: what = "walk ended, waiting for a consumer"; break;
+  }
+  observer_.notice(fmt::format("{}; attach with: pwalk tail {}", what, session_.name()));
+}
+
+void PublishedScan::end(Ending ending) {
+  outcome_.ending = ending;
+  outcome_over_ = true;
+  if (finished_) return;
+  session_.stop();
+  session_.finish(false);
+}
+
+/// Collects the figures. Workers that do not return in time (a hung mount) are
+/// left behind together with what they use.
+void PublishedScan::leave() {
+  const auto patience = Clock::now() + kFarewell;
+  const auto returned = [&] { return !started_ || walk_->ended.load(std::memory_order_acquire); };
+  while (!returned() && Clock::now() < patience) std::this_thread::sleep_for(kBriskSlice);
+  outcome_.abandoned = !returned();
+  if (started_ && !outcome_.abandoned && !final_stats_) final_stats_ = walk_->scanner.wait();
+  outcome_.stats = final_stats_ ? *final_stats_ : walk_->scanner.stats();
+  outcome_.wall_seconds = std::chrono::duration<double>(Clock::now() - began_).count();
+  outcome_.backpressure_seconds = std::chrono::duration<double>(session_.backpressure()).count();
+  outcome_.batches = session_.batches();
+  if (outcome_.abandoned) static_cast<void>(walk_.release());
+}
+
+bool walkable(const PlannedRoot& root) { return root.error == 0; }
+
+}  // namespace
+
+std::optional<Outcome> nothing_to_walk(const ScanPlan& plan) {
+  if (std::any_of(plan.roots.begin(), plan.roots.end(), walkable)) return std::nullopt;
+  Outcome outcome;
+  outcome.ending = Ending::no_root;
+  for (const PlannedRoot& root : plan.roots) {
+    RootStats stats;
+    stats.path = root.path;
+    stats.counts.errors = 1;
+    outcome.stats.counts.errors += 1;
+    outcome.stats.roots.push_back(std::move(stats));
+  }
+  return outcome;
+}
+
+Outcome run(const ScanPlan& plan, ipc::ScanSession& session, const PublishOptions& options,
+            bool reuse_unattended, const Observer& observer) {
+  if (auto outcome = nothing_to_walk(plan)) return *std::move(outcome);
+  return PublishedScan(plan, session, AttendanceLimits::of(options, reuse_unattended), observer).run();
+}
+
+}  // namespace pwalk::publish
