@@ -1,0 +1,47 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "commands/command.h"
+#include "commands/dead_scans.h"
+#include "commands/usage.h"
+#include "process/message.h"
+#include "pwalk/ipc/scan_directory.h"
+#include "text/escape.h"
+
+namespace pwalk::tools {
+namespace {
+
+constexpr const char* kProgram = "pwalk rm";
+
+std::string why_not(const std::string& name, const Error& error) {
+  const std::string shown = escaped(name);
+  switch (error.code) {
+    case EBUSY: return fmt::format("'{}' is alive; end its scanner first (Ctrl-C, or kill -TERM)", shown);
+    case ENOENT: return fmt::format("'{}': no such scan; see pwalk scans", shown);
+    default: return escaped(error.message());
+  }
+}
+
+}  // namespace
+
+int run_rm(int argc, const char* const* argv) {
+  CommandLine command_line(kProgram, "SCAN...", "Removes what dead scans left. Live ones are not touched.");
+  if (auto code = parse_or_exit(command_line, argc, argv, std::size_t(-1))) return *code;
+  if (command_line.arguments().empty()) {
+    say(kProgram, "no SCAN given; allowed are one or more names, see pwalk scans");
+    return kUsage;
+  }
+  const auto removed = clear_dead_scans();
+  int code = kComplete;
+  for (const std::string& name : command_line.arguments()) {
+    if (std::find(removed.begin(), removed.end(), name) != removed.end()) continue;
+    if (auto gone = ipc::remove_scan(ipc::runtime_directory(), name); !gone) {
+      say(kProgram, why_not(name, gone.error()));
+      code = kCutShort;
+    }
+  }
+  return code;
+}
+
+}  // namespace pwalk::tools

@@ -1,0 +1,134 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+
+#include "commands/command.h"
+#include "commands/dead_scans.h"
+#include "commands/entry_stream.h"
+#include "commands/usage.h"
+#include "process/message.h"
+#include "process/signals.h"
+#include "pwalk/ipc/consumer.h"
+#include "text/escape.h"
+
+namespace pwalk::tools {
+struct TailOptions {
+  Format format = Format::text;
+  std::optional<std::string> columns;
+  ipc::StartAt start = ipc::StartAt::first;
+  std::optional<Seconds> timeout;
+};
+}  // namespace pwalk::tools
+
+namespace pwalk {
+template <>
+struct EnumWords<ipc::StartAt> {
+  static constexpr std::array<std::pair<std::string_view, ipc::StartAt>, 3> words{
+      {{"first", ipc::StartAt::first}, {"oldest", ipc::StartAt::oldest}, {"now", ipc::StartAt::now}}};
+};
+}  // namespace pwalk
+
+namespace pwalk::tools {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr const char* kProgram = "pwalk tail";
+constexpr milliseconds kForever{std::chrono::hours(24 * 365 * 30)};
+constexpr std::chrono::seconds kSilence{1};  ///< before it is said that a scan is waited for
+
+constexpr std::tuple kTailSpecs{
+    OptionSpec{"format", &TailOptions::format, "FORMAT", "text (paths), csv, jsonl, null (path\\0) or pwalk-csv"},
+    OptionSpec{"columns", &TailOptions::columns, "LIST", "these columns of csv and jsonl (comma-separated)"},
+    OptionSpec{"start", &TailOptions::start, "WHERE", "first entry, oldest that is still there, or now"},
+    OptionSpec{"timeout", &TailOptions::timeout, "SECONDS", "wait so long for the scan to appear (default: for ever)"},
+};
+
+/// The columns asked for; EINVAL with the line to print.
+Result<std::vector<OutputColumn>> wanted_columns(const TailOptions& options) {
+  if (!options.columns) return std::vector<OutputColumn>{};
+  if (options.format != Format::csv && options.format != Format::jsonl)
+    return fail(EINVAL, fmt::format("--columns: format {} has none; allowed with --format csv and jsonl",
+                                    OptionValue<Format>::print(options.format)));
+  auto columns = parse_output_columns(*options.columns);
+  if (!columns)
+    return fail(EINVAL, fmt::format("--columns '{}': {}", escaped(*options.columns), columns.error().what));
+  return columns;
+}
+
+ipc::AttachOptions attach_options(const std::string& scan, const TailOptions& options) {
+  ipc::AttachOptions attach;
+  attach.scan = scan;
+  attach.timeout = options.timeout ? milliseconds(std::int64_t(options.timeout->value * 1000)) : kForever;
+  attach.start = options.start;
+  attach.label = "pwalk tail";
+  const auto began = std::chrono::steady_clock::now();
+  attach.interrupted = [began, said = ::isatty(STDERR_FILENO) != 1]() mutable {
+    if (!said && std::chrono::steady_clock::now() - began > kSilence) {
+      said = true;
+      say(kProgram, "waiting for the scan to appear");
+    }
+    return stop_requests() > 0;
+  };
+  return attach;
+}
+
+int explain_refusal(const Error& error) {
+  if (error.code == EINTR) return kCutShort;
+  std::string text = error.code == EMLINK || error.code == ENODATA ? error.what : error.message();
+  if (error.code == ENODATA) text += "; see --start";
+  say(kProgram, escaped(text));
+  return error.code == EMLINK || error.code == EINVAL ? kUsage : kCutShort;
+}
+
+int explain_end(const ipc::Consumer& consumer) {
+  switch (consumer.end()) {
+    case ipc::StreamEnd::complete: return consumer.stats().errors > 0 ? kWithErrors : kComplete;
+    case ipc::StreamEnd::cut_short:
+      say(kProgram, consumer.scan_name() + ": the scan was cut short; this is what it had published");
+      break;
+    case ipc::StreamEnd::scanner_died:
+      say(kProgram, consumer.scan_name() + ": the scanner died; this is what it had published");
+      break;
+    case ipc::StreamEnd::running: break;
+  }
+  return kCutShort;
+}
+
+int stream(ipc::Consumer consumer, const WriterOptions& writer) {
+  if (consumer.missed_rows() > 0)
+    say(kProgram, fmt::format("{}: {} entries before the start are gone", consumer.scan_name(), consumer.missed_rows()));
+  EntryStream entries(writer, STDOUT_FILENO);
+  const auto copied = entries.copy(consumer);
+  if (copied) return entries.reader_gone() ? kCutShort : explain_end(consumer);
+  if (copied.error().code != EINTR) say(kProgram, escaped(copied.error().message()));
+  return kCutShort;
+}
+
+}  // namespace
+
+int run_tail(int argc, const char* const* argv) {
+  TailOptions options;
+  CommandLine command_line(kProgram, "[options] [SCAN]",
+                           "Attaches to a scan, by name or root, and prints its entries until the end.");
+  command_line.add("Options", options, kTailSpecs);
+  if (auto code = parse_or_exit(command_line, argc, argv, 1)) return *code;
+  auto columns = wanted_columns(options);
+  if (!columns) {
+    say(kProgram, columns.error().what);
+    return kUsage;
+  }
+  watch_signals();
+  clear_dead_scans();
+  const std::string scan = command_line.arguments().empty() ? "" : command_line.arguments().front();
+  auto consumer = ipc::Consumer::attach(attach_options(scan, options));
+  if (!consumer) return explain_refusal(consumer.error());
+  WriterOptions writer;
+  writer.format = options.format;
+  writer.columns = *std::move(columns);
+  writer.for_terminal = ::isatty(STDOUT_FILENO) == 1;
+  return stream(*std::move(consumer), writer);
+}
+
+}  // namespace pwalk::tools

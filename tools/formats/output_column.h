@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "pwalk/base/result.h"
+#include "pwalk/schema/columns.h"
+
+namespace pwalk::tools {
+
+/// One column as it is printed: text that is put together, or a column of the batch.
+struct OutputColumn {
+  enum class Source : std::uint8_t { path, directory, name, batch };
+  std::string_view name;
+  Source source = Source::batch;
+  schema::Column column = schema::Column::type;  ///< with Source::batch
+};
+
+/// The columns of a comma-separated list. EINVAL: which name is unknown, or that
+/// the list is empty, and what is allowed.
+Result<std::vector<OutputColumn>> parse_output_columns(std::string_view list);
+
+/// path,type,inode,device,mode,nlink,uid,gid,size,blocks,atime,mtime,ctime,btime,error,flags
+std::vector<OutputColumn> default_csv_columns();
+
+/// The path and everything a batch can hold.
+std::vector<OutputColumn> default_jsonl_columns();
+
+}  // namespace pwalk::tools

@@ -1,0 +1,17 @@
+#pragma once
+
+/// Signals as flags that loops look at; nothing happens in the handlers themselves.
+namespace pwalk::tools {
+
+/// Counts SIGINT, SIGTERM and SIGHUP, and notes SIGUSR1; ignores SIGPIPE. System
+/// calls that wait return EINTR. A SIGHUP that was ignored (nohup) stays ignored.
+/// Once per process, before threads.
+void watch_signals();
+
+/// How often the process was told to stop. Any thread.
+int stop_requests();
+
+/// True once after each SIGUSR1 (several at once count as one). Any thread.
+bool take_progress_request();
+
+}  // namespace pwalk::tools

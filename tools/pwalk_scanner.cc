@@ -1,0 +1,69 @@
+#include <unistd.h>
+
+#include <exception>
+
+#include "cli/help_screen.h"
+#include "cli_options.h"
+#include "process/message.h"
+#include "process/privilege.h"
+#include "process/signals.h"
+#include "scan/explanation.h"
+#include "scan/scan_run.h"
+#include "text/escape.h"
+#include "version.h"
+
+namespace pwalk::tools {
+namespace {
+
+constexpr std::string_view kProgram = "pwalk-scanner";
+
+int refuse(std::string_view why) {
+  say(kProgram, why);
+  return kUsage;
+}
+
+/// Help, version and the like: what is printed instead of walking. nullopt: none of it.
+std::optional<std::string> asked_for_text(const CommandLine& command_line, const OutputOptions& output) {
+  if (command_line.help_all()) return full_help(command_line);
+  if (command_line.help()) return brief_help(command_line);
+  if (output.version) return std::string(kProgram) + " " + kVersion + "\n";
+  if (output.dump_options == DumpFormat::json) return command_line.describe_json() + "\n";
+  return std::nullopt;
+}
+
+int scan(int argc, char** argv) {
+  if (runs_setuid()) {
+    say(kProgram, "refuses to run setuid or setgid; CAP_DAC_READ_SEARCH is enough to read everything");
+    return kCutShort;
+  }
+  ScannerOptions options;
+  CommandLine command_line = scanner_command_line(options);
+  if (auto parsed = command_line.parse(argc, argv); !parsed) return refuse(parsed.error().what);
+  if (auto text = asked_for_text(command_line, options.output)) {
+    write_all(STDOUT_FILENO, *text);
+    return kComplete;
+  }
+  if (command_line.arguments().empty()) return refuse("no PATH given; allowed are one or more, see --help");
+
+  const auto plan = resolve_plan(options.scan, command_line.arguments());
+  if (!plan)
+    return refuse(escaped(plan.error().code == EINVAL ? plan.error().what : plan.error().message()));
+  if (options.output.explain) {
+    write_all(STDOUT_FILENO, explanation(*plan, session_options(options, *plan)));
+    return kComplete;
+  }
+  watch_signals();
+  return run_scan(options, *plan);
+}
+
+}  // namespace
+}  // namespace pwalk::tools
+
+int main(int argc, char** argv) {
+  try {
+    return pwalk::tools::scan(argc, argv);
+  } catch (const std::exception& problem) {  // memory or threads ran out: the libraries' only exceptions
+    pwalk::tools::say(pwalk::tools::kProgram, problem.what());
+    return pwalk::tools::kCutShort;
+  }
+}

@@ -1,0 +1,117 @@
+#include "scan/scan_run.h"
+
+#include <fmt/format.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "process/message.h"
+#include "process/signals.h"
+#include "pwalk/publish/publisher.h"
+#include "scan/progress_line.h"
+#include "scan/scan_name.h"
+#include "scan/scan_summary.h"
+#include "text/escape.h"
+
+namespace pwalk::tools {
+namespace {
+
+constexpr std::string_view kProgram = "pwalk-scanner";
+
+std::string host_name() {
+  utsname names{};
+  return ::uname(&names) == 0 ? names.nodename : "";
+}
+
+void tell_missing_roots(const ScanPlan& plan) {
+  for (const PlannedRoot& root : plan.roots)
+    if (root.error != 0) say(kProgram, fmt::format("'{}': {}", escaped(root.given), std::strerror(root.error)));
+}
+
+/// The figures that are known before the walk.
+ScanSummary opening_summary(const ScanPlan& plan) {
+  ScanSummary summary;
+  summary.host = host_name();
+  summary.uid = ::geteuid();
+  summary.started = std::chrono::system_clock::now();
+  for (const PlannedRoot& root : plan.roots) summary.roots.push_back(root.path);
+  for (const Decision& decision : plan.decisions)
+    if (decision.subject == "backend") summary.backend = decision.choice;
+  return summary;
+}
+
+/// Prints what is asked for and returns the exit code.
+int close_summary(ScanSummary summary, publish::Outcome outcome, const OutputOptions& output) {
+  summary.outcome = std::move(outcome);
+  summary.finished = std::chrono::system_clock::now();
+  summary.usage = process_usage();
+  if (!summary.outcome.problem.empty()) say(kProgram, escaped(summary.outcome.problem));
+  if (output.json) write_all(STDOUT_FILENO, summary.to_json().dump() + "\n");
+  if (!output.quiet) say(kProgram, summary.to_text());
+  return summary.exit_code();
+}
+
+publish::Observer observer_of(ProgressLine& progress) {
+  publish::Observer observer;
+  observer.stop_requested = stop_requests;
+  observer.notice = [&progress](const std::string& text) {
+    progress.clear();
+    say(kProgram, text);
+  };
+  observer.progress = [&progress](const ScanStats& stats, const ipc::ScanSession& session) {
+    ProgressFacts facts;
+    facts.consumers = session.attendance().attached;
+    facts.starved = session.starved();
+    progress.update(stats, facts, take_progress_request());
+  };
+  return observer;
+}
+
+int publish_into(ipc::ScanSession& session, const ScannerOptions& options, const ScanPlan& plan,
+                 ScanSummary summary) {
+  summary.name = session.name();
+  summary.pages = session.pool().pages;
+  ProgressLine progress(session.name(), options.output.progress, options.output.quiet);
+  auto outcome = publish::run(plan, session, options.publish, options.output.json, observer_of(progress));
+  progress.clear();
+  const bool abandoned = outcome.abandoned;
+  const int code = close_summary(std::move(summary), std::move(outcome), options.output);
+  if (abandoned) ::_exit(code);
+  return code;
+}
+
+}  // namespace
+
+ipc::SessionOptions session_options(const ScannerOptions& options, const ScanPlan& plan) {
+  ipc::SessionOptions session;
+  for (const PlannedRoot& root : plan.roots) session.roots.push_back(root.path);
+  session.pool_bytes = options.publish.ring_size ? options.publish.ring_size->bytes : ipc::default_pool_bytes();
+  session.huge_pages = options.publish.huge_pages;
+  return session;
+}
+
+int run_scan(const ScannerOptions& options, const ScanPlan& plan) {
+  ScanSummary summary = opening_summary(plan);
+  auto name = choose_scan_name(options.publish.name, plan);
+  if (!name) {
+    say(kProgram, fmt::format("--name '{}': {}", escaped(options.publish.name.value_or("")), name.error().what));
+    return kUsage;
+  }
+  summary.name = *name;
+  tell_missing_roots(plan);
+  if (auto outcome = publish::nothing_to_walk(plan))
+    return close_summary(std::move(summary), *std::move(outcome), options.output);
+
+  ipc::SessionOptions wanted = session_options(options, plan);
+  wanted.name = *std::move(name);
+  auto session = ipc::ScanSession::create(wanted);
+  if (!session) {
+    say(kProgram, escaped(session.error().message()));
+    return session.error().code == EINVAL ? kUsage : kCutShort;
+  }
+  return publish_into(*session, options, plan, std::move(summary));
+}
+
+}  // namespace pwalk::tools

@@ -1,0 +1,150 @@
+#include "scan/scan_summary.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <nlohmann/json.hpp>
+
+#include "process/message.h"
+#include "text/base64.h"
+#include "text/escape.h"
+#include "text/figures.h"
+#include "text/utf8.h"
+#include "version.h"
+
+namespace pwalk::tools {
+namespace {
+
+using nlohmann::ordered_json;
+
+double seconds_of(const timeval& time) { return double(time.tv_sec) + double(time.tv_usec) * 1e-6; }
+
+/// JSON text is UTF-8: other bytes are shown escaped, and given exactly beside it.
+void put_path(ordered_json& object, const std::string& key, const std::string& path) {
+  if (is_utf8(path)) {
+    object[key] = path;
+    return;
+  }
+  object[key] = escaped(path);
+  std::string exact;
+  append_base64(exact, path);
+  object[key + "_base64"] = exact;
+}
+
+void put_counts(ordered_json& object, const ScanCounts& counts) {
+  object["entries"] = counts.entries;
+  object["files"] = counts.files;
+  object["directories"] = counts.directories;
+  object["symlinks"] = counts.symlinks;
+  object["others"] = counts.others;
+  object["errors"] = counts.errors;
+  object["vanished"] = counts.vanished;
+  object["skipped"] = counts.skipped;
+  object["bytes"] = counts.bytes;
+}
+
+ordered_json quantiles(const LatencyQuantiles& latency) {
+  return {{"p50", double(latency.p50_ns) / 1000}, {"p99", double(latency.p99_ns) / 1000}, {"count", latency.count}};
+}
+
+ordered_json root_object(const RootStats& root) {
+  ordered_json object;
+  put_path(object, "path", root.path);
+  put_path(object, "mount", root.mount);
+  object["filesystem"] = root.filesystem;
+  object["profile"] = root.profile;
+  put_counts(object["counts"], root.counts);
+  object["complete"] = root.complete;
+  return object;
+}
+
+ordered_json root_names(const std::vector<std::string>& roots) {
+  auto names = ordered_json::array();
+  for (const std::string& root : roots) names.push_back(is_utf8(root) ? root : escaped(root));
+  return names;
+}
+
+std::string ending_text(publish::Ending ending) {
+  switch (ending) {
+    case publish::Ending::complete: return "";
+    case publish::Ending::no_consumer: return "stopped: no consumer came";
+    case publish::Ending::interrupted: return "stopped by a signal";
+    case publish::Ending::no_root: return "no root could be read";
+    case publish::Ending::failed: return "could not be started";
+  }
+  return "";
+}
+
+}  // namespace
+
+ProcessUsage process_usage() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return {seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime), std::uint64_t(usage.ru_maxrss) * 1024};
+}
+
+std::string rfc3339(std::chrono::system_clock::time_point when) {
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(when.time_since_epoch()).count();
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(when)),
+                     ms % 1000);
+}
+
+bool ScanSummary::complete() const {
+  return outcome.ending == publish::Ending::complete && outcome.stats.complete;
+}
+
+int ScanSummary::exit_code() const {
+  if (!complete()) return kCutShort;
+  return outcome.stats.counts.errors > 0 ? kWithErrors : kComplete;
+}
+
+nlohmann::ordered_json ScanSummary::to_json() const {
+  const ScanStats& stats = outcome.stats;
+  ordered_json object;
+  object["name"] = name;
+  object["roots"] = root_names(roots);
+  object["host"] = host;
+  object["uid"] = uid;
+  object["version"] = kVersion;
+  object["started"] = rfc3339(started);
+  object["finished"] = rfc3339(finished);
+  object["complete"] = complete();
+  put_counts(object, stats.counts);
+  object["wall_seconds"] = outcome.wall_seconds;
+  object["cpu_seconds"] = usage.cpu_seconds;
+  object["entries_per_second"] =
+      outcome.wall_seconds > 0 ? double(stats.counts.entries) / outcome.wall_seconds : 0.0;
+  object["peak_memory_bytes"] = usage.peak_memory_bytes;
+  object["batches"] = outcome.batches;
+  object["backpressure_seconds"] = outcome.backpressure_seconds;
+  object["threads"] = stats.threads;
+  object["huge_pages"] = pages;
+  object["backend"] = backend;
+  object["latency_us"] = {{"open", quantiles(stats.open)},
+                          {"getdents", quantiles(stats.getdents)},
+                          {"statx", quantiles(stats.statx)}};
+  auto per_root = ordered_json::array();
+  for (const RootStats& root : stats.roots) per_root.push_back(root_object(root));
+  object["per_root"] = std::move(per_root);
+  return object;
+}
+
+std::string ScanSummary::to_text() const {
+  const ScanCounts& counts = outcome.stats.counts;
+  std::string text = fmt::format("{}: {} entries ({} files, {} directories, {} links, {} others), {}", name,
+                                 grouped(counts.entries), grouped(counts.files), grouped(counts.directories),
+                                 grouped(counts.symlinks), grouped(counts.others), byte_text(counts.bytes));
+  if (counts.errors) text += fmt::format(", {} errors", grouped(counts.errors));
+  if (counts.vanished) text += fmt::format(", {} vanished", grouped(counts.vanished));
+  if (counts.skipped) text += fmt::format(", {} skipped", grouped(counts.skipped));
+  text += fmt::format(" in {}", duration_text(outcome.wall_seconds));
+  if (outcome.wall_seconds > 0)
+    text += fmt::format(", {}/s", compact(double(counts.entries) / outcome.wall_seconds));
+  const std::string ending = ending_text(outcome.ending);
+  if (!ending.empty()) text += "; " + ending;
+  if (ending.empty() && !complete()) text += "; incomplete";
+  return text;
+}
+
+}  // namespace pwalk::tools
