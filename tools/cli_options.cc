@@ -31,6 +31,7 @@ CommandLine scanner_command_line(ScannerOptions& options) {
     command_line.add(make_flag(group, spec, heading.title, heading.listing));
   });
   command_line.add("Output", options.output, kOutputSpecs);
+  command_line.add("Documentation", options.dump, kDumpSpecs, Listing::name);
   return command_line;
 }
 

@@ -21,8 +21,13 @@ struct OutputOptions {
   bool json = false;
   bool explain = false;
   bool version = false;
-  DumpFormat dump_options = DumpFormat::none;
   friend bool operator==(const OutputOptions&, const OutputOptions&) = default;
+};
+
+/// For those who write documentation and bindings.
+struct DumpOptions {
+  DumpFormat dump_options = DumpFormat::none;
+  friend bool operator==(const DumpOptions&, const DumpOptions&) = default;
 };
 
 }  // namespace pwalk::tools
@@ -45,12 +50,14 @@ struct EnumWords<tools::DumpFormat> {
 namespace pwalk::tools {
 
 inline constexpr std::tuple kOutputSpecs{
-    OptionSpec{"progress", &OutputOptions::progress, "WHEN", "progress on stderr: auto (on a terminal), always, never"},
+    OptionSpec{"progress", &OutputOptions::progress, "WHEN", "progress: auto (on a terminal), always or never"},
     OptionSpec{"quiet", &OutputOptions::quiet, "", "neither progress nor summary on stderr"},
     OptionSpec{"json", &OutputOptions::json, "", "print the summary as JSON; nobody has to attach"},
     OptionSpec{"explain", &OutputOptions::explain, "", "print the plan, and why, and do not walk"},
     OptionSpec{"version", &OutputOptions::version, "", "print the version"},
-    OptionSpec{"dump-options", &OutputOptions::dump_options, "FORMAT", "print every option as json"},
+};
+inline constexpr std::tuple kDumpSpecs{
+    OptionSpec{"dump-options", &DumpOptions::dump_options, "FORMAT", "print every option, with default and range, as json"},
 };
 
 /// What the user of pwalk-scanner asked.
@@ -58,6 +65,7 @@ struct ScannerOptions {
   ScanOptions scan;
   publish::PublishOptions publish;
   OutputOptions output;
+  DumpOptions dump;
 };
 
 /// pwalk-scanner's command line, bound to `options`.

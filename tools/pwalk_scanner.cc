@@ -23,11 +23,11 @@ int refuse(std::string_view why) {
 }
 
 /// Help, version and the like: what is printed instead of walking. nullopt: none of it.
-std::optional<std::string> asked_for_text(const CommandLine& command_line, const OutputOptions& output) {
+std::optional<std::string> asked_for_text(const CommandLine& command_line, const ScannerOptions& options) {
   if (command_line.help_all()) return full_help(command_line);
   if (command_line.help()) return brief_help(command_line);
-  if (output.version) return std::string(kProgram) + " " + kVersion + "\n";
-  if (output.dump_options == DumpFormat::json) return command_line.describe_json() + "\n";
+  if (options.output.version) return std::string(kProgram) + " " + kVersion + "\n";
+  if (options.dump.dump_options == DumpFormat::json) return command_line.describe_json() + "\n";
   return std::nullopt;
 }
 
@@ -39,7 +39,7 @@ int scan(int argc, char** argv) {
   ScannerOptions options;
   CommandLine command_line = scanner_command_line(options);
   if (auto parsed = command_line.parse(argc, argv); !parsed) return refuse(parsed.error().what);
-  if (auto text = asked_for_text(command_line, options.output)) {
+  if (auto text = asked_for_text(command_line, options)) {
     write_all(STDOUT_FILENO, *text);
     return kComplete;
   }

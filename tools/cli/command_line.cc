@@ -31,34 +31,31 @@ const Flag* flag_named(const std::vector<Flag>& flags, std::string_view dashed) 
 
 std::string without_value(const std::string& argument) { return argument.substr(0, argument.find('=')); }
 
-/// CLI11 takes the next argument for the value in `--name= next`; an empty value
-/// is never what an option of ours allows.
-Result<void> refuse_empty_values(const std::vector<Flag>& flags, const std::vector<std::string>& arguments) {
+/// `--switch=x` and `--option=`. CLI11 words the first without saying what was
+/// typed, and takes the next argument for the value in the second.
+Result<void> refuse_misused_equals(const std::vector<Flag>& flags, const std::vector<std::string>& arguments) {
   for (const std::string& argument : arguments) {
-    if (argument.rfind("--", 0) != 0 || argument.back() != '=') continue;
     const std::string name = without_value(argument);
-    const Flag* flag = flag_named(flags, name);
-    if (flag && flag->is_switch()) return fail(EINVAL, name + " takes no value");
+    const Flag* flag = name.size() < argument.size() ? flag_named(flags, name) : nullptr;
+    if (flag && flag->is_switch())
+      return fail(EINVAL, fmt::format("{} takes no value; allowed are --{} and --{}", name, flag->name, flag->opposite()));
     if (flag && name.size() + 1 == argument.size()) return fail(EINVAL, name + " needs " + takes(*flag));
   }
   return {};
 }
 
-/// The line for what CLI11 refuses by itself: a missing value, or a switch with one.
+/// The line for what CLI11 refuses by itself: a missing value ("--x: 1 required ...").
 Error in_our_words(const CLI::ParseError& refused, const std::vector<Flag>& flags) {
   const std::string said = refused.what();
   const std::string name = said.substr(0, said.find_first_of(": "));
   const Flag* flag = flag_named(flags, name);
-  if (!flag) return {EINVAL, name.rfind("--", 0) == 0 ? name + " takes no value" : escaped(said)};
-  if (flag->is_switch()) return {EINVAL, name + " takes no value"};
-  return {EINVAL, name + " needs " + takes(*flag)};
+  return {EINVAL, flag ? name + " needs " + takes(*flag) : escaped(said)};
 }
 
 /// Registers a flag with CLI11, which keeps the raw texts.
 CLI::Option* declare(CLI::App& app, const Flag& flag) {
   if (flag.is_switch())
     return app.add_flag("--" + flag.name + ",!--" + flag.opposite())
-        ->disable_flag_override()
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   return app.add_option("--" + flag.name)
       ->type_size(1)
@@ -105,7 +102,7 @@ Result<void> CommandLine::parse(int argc, const char* const* argv) {
   std::vector<std::string> plain;
   if (end_of_flags != arguments.end()) plain.assign(end_of_flags + 1, arguments.end());
   arguments.erase(end_of_flags, arguments.end());
-  if (auto fine = refuse_empty_values(flags_, arguments); !fine) return fine;
+  if (auto fine = refuse_misused_equals(flags_, arguments); !fine) return fine;
 
   CLI::App app;
   app.set_help_flag();
@@ -131,25 +128,22 @@ Result<void> CommandLine::parse(int argc, const char* const* argv) {
 /// Sorts what CLI11 did not know into unknown flags (an error) and arguments.
 Result<void> CommandLine::refuse_unknown(const std::vector<std::string>& remaining) {
   for (const std::string& word : remaining) {
-    if (word.size() < 2 || word[0] != '-') {
-      arguments_.push_back(word);
-      continue;
-    }
-    std::vector<std::string> known{std::string(kHelpFlag), std::string(kHelpAllFlag)};
-    for (const Flag& flag : flags_) {
-      known.push_back(flag.name);
-      if (flag.is_switch()) known.push_back(flag.opposite());
-    }
-    const std::string name = without_value(word);
-    const auto nearest = nearest_word(name.substr(name.find_first_not_of('-') == std::string::npos
-                                                      ? name.size()
-                                                      : name.find_first_not_of('-')),
-                                      known);
-    std::string line = "unknown option " + escaped(name);
-    line += nearest ? "; did you mean --" + *nearest + "?" : "; allowed are those of --help-all";
-    return fail(EINVAL, line);
+    if (word.size() >= 2 && word[0] == '-') return fail(EINVAL, unknown_option(word));
+    arguments_.push_back(word);
   }
   return {};
+}
+
+std::string CommandLine::unknown_option(const std::string& word) const {
+  std::vector<std::string> known{std::string(kHelpFlag), std::string(kHelpAllFlag)};
+  for (const Flag& flag : flags_) {
+    known.push_back(flag.name);
+    if (flag.is_switch()) known.push_back(flag.opposite());
+  }
+  const std::string name = word[1] == '-' ? without_value(word) : word;
+  const auto nearest = nearest_word(name.substr(std::min(name.size(), std::size_t{2})), known);
+  return "unknown option " + escaped(name) +
+         (nearest ? "; did you mean --" + *nearest + "?" : "; allowed are those of --help-all");
 }
 
 Result<void> CommandLine::assign(const Flag& flag, const std::vector<std::string>& values) const {

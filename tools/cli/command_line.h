@@ -47,6 +47,7 @@ class CommandLine {
 
  private:
   Result<void> refuse_unknown(const std::vector<std::string>& remaining);
+  std::string unknown_option(const std::string& word) const;
   Result<void> assign(const Flag& flag, const std::vector<std::string>& values) const;
 
   std::string program_, usage_, summary_;

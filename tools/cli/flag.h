@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <functional>
 #include <limits>
 #include <optional>
@@ -99,6 +100,8 @@ Flag make_flag(Struct& into, const OptionSpec<Struct, Value>& spec, std::string 
   flag.listing = listing;
   flag.set = [&into, spec](std::string_view text) -> Result<void> {
     auto value = OptionValue<Value>::parse(text);
+    if (!value && std::isfinite(spec.most))
+      return fail(EINVAL, detail::allowed_range(OptionValue<Value>::kind, spec.least, spec.most));
     if (!value) return tl::unexpected(value.error());
     if constexpr (detail::IsVector<Value>::value) {
       auto& values = into.*(spec.member);

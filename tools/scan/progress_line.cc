@@ -14,7 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kTerminalPause = 200ms, kLinePause = 5s, kRateWindow = 1s;
+constexpr std::chrono::milliseconds kTerminalPause = 200ms, kLinePause = 5s, kRateWindow = 1s;
 constexpr std::string_view kEraseLine = "\r\x1b[K", kDim = "\x1b[2m", kPlain = "\x1b[0m";
 
 std::size_t terminal_width() {
@@ -62,7 +62,7 @@ void ProgressLine::update(const ScanStats& stats, ProgressFacts facts, bool want
     say("pwalk-scanner", text);
   }
   if (!due) return;
-  next_ = now + (terminal_ ? Clock::duration(kTerminalPause) : Clock::duration(kLinePause));
+  next_ = now + (terminal_ ? kTerminalPause : kLinePause);
   if (!terminal_) return say("pwalk-scanner", text);
   const std::string line = text.substr(0, terminal_width());
   write_all(STDERR_FILENO, colours() ? fmt::format("{}{}{}{}", kEraseLine, kDim, line, kPlain)

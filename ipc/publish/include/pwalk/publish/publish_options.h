@@ -33,10 +33,10 @@ inline constexpr std::tuple kPublishSpecs{
     OptionSpec{"name", &PublishOptions::name, "NAME", "the scan's name (default: from the first root, made unique)"},
     OptionSpec{"ring-size", &PublishOptions::ring_size, "SIZE", "memory of the whole pool (default 256M)", 2 << 20},
     OptionSpec{"huge-pages", &PublishOptions::huge_pages, "MODE", "2 MiB pages: auto, require or off"},
-    OptionSpec{"consumers", &PublishOptions::consumers, "N", "do not start walking before N consumers have attached", 0, 4096},
+    OptionSpec{"consumers", &PublishOptions::consumers, "N", "start walking when N consumers are attached", 0, 4096},
     OptionSpec{"attach-timeout", &PublishOptions::attach_timeout, "SECONDS",
-               "bound on every wait for a consumer to appear; then exit 3 (default: none)"},
-    OptionSpec{"linger", &PublishOptions::linger, "SECONDS", "wait this long for another consumer when the last has left"},
+               "bound on each wait for a consumer; then exit 3 (default: none)"},
+    OptionSpec{"linger", &PublishOptions::linger, "SECONDS", "how long another consumer is waited for (default: after the walk, for the first, for ever; 10 in the middle)"},
 };
 
 }  // namespace pwalk::publish
