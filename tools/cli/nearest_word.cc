@@ -27,7 +27,7 @@ std::optional<std::string> nearest_word(std::string_view typed, const std::vecto
   if (std::count_if(words.begin(), words.end(), begun) == 1)
     return *std::find_if(words.begin(), words.end(), begun);
 
-  std::size_t best = std::max<std::size_t>(1, typed.size() / 3) + 1;
+  std::size_t best = (typed.size() + 2) / 3 + 1;
   std::optional<std::string> nearest;
   for (const std::string& word : words) {
     const std::size_t distance = edit_distance(typed, word);

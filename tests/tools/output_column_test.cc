@@ -1,0 +1,37 @@
+#include "formats/output_column.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace pwalk::tools {
+namespace {
+
+TEST(OutputColumnTest, list_in_its_order) {
+  const auto columns = parse_output_columns("size,path,name");
+  ASSERT_TRUE(columns);
+  ASSERT_EQ(columns->size(), 3u);
+  EXPECT_EQ((*columns)[0].column, schema::Column::size);
+  EXPECT_EQ((*columns)[1].source, OutputColumn::Source::path);
+  EXPECT_EQ((*columns)[2].source, OutputColumn::Source::name);
+}
+
+TEST(OutputColumnTest, unknown_and_empty_names_are_refused_with_all_that_are_allowed) {
+  for (const char* list : {"", "size,", ",size", "sizes", "size, path"}) {
+    const auto columns = parse_output_columns(list);
+    ASSERT_FALSE(columns) << list;
+    EXPECT_EQ(columns.error().code, EINVAL);
+    EXPECT_THAT(columns.error().what, testing::HasSubstr("allowed are names from path, directory, name, type, inode"));
+  }
+}
+
+TEST(OutputColumnTest, every_column_of_a_batch_can_be_asked_for) {
+  for (const auto& spec : schema::kColumns) {
+    const auto columns = parse_output_columns(spec.name);
+    ASSERT_TRUE(columns) << spec.name;
+    EXPECT_EQ(columns->front().column, spec.id);
+  }
+  EXPECT_EQ(default_jsonl_columns().size(), schema::kColumnCount + 1);
+}
+
+}  // namespace
+}  // namespace pwalk::tools
