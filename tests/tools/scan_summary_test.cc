@@ -45,7 +45,8 @@ ScanSummary sample() {
 
 TEST(ScanSummaryTest, has_every_key_and_no_other) {
   std::vector<std::string> keys;
-  for (const auto& item : sample().to_json().items()) keys.push_back(item.key());
+  const auto object = sample().to_json();
+  for (const auto& item : object.items()) keys.push_back(item.key());
   EXPECT_THAT(keys, testing::ElementsAre(
                         "name", "roots", "host", "uid", "version", "started", "finished", "complete", "entries",
                         "files", "directories", "symlinks", "others", "errors", "vanished", "skipped", "bytes",
