@@ -28,10 +28,27 @@ bool is_dots(std::string_view name) {
 
 }  // namespace
 
-bool ListingCycle::repeats(std::uint64_t block_hash) {
-  if (marked_ && block_hash == mark_) return true;
+// One name alone could honestly come twice, when it is renamed while it is
+// listed; a row of them cannot.
+std::uint64_t ListingCycle::signature_of(std::span<const std::byte> block) {
+  constexpr unsigned records = 8;
+  std::uint64_t signature = 0;
+  for (unsigned i = 0; i < records && block.size() > sizeof(RecordHead); ++i) {
+    RecordHead head;
+    std::memcpy(&head, block.data(), sizeof head);
+    if (head.length <= sizeof head || head.length > block.size()) break;
+    // What follows the NUL is whatever stood in the buffer before.
+    const auto* name = reinterpret_cast<const char*>(block.data() + sizeof head);
+    signature = XXH3_64bits_withSeed(name, strnlen(name, head.length - sizeof head), signature ^ head.inode);
+    block = block.subspan(head.length);
+  }
+  return signature;
+}
+
+bool ListingCycle::repeats(std::uint64_t signature) {
+  if (marked_ && signature == mark_) return true;
   if (++steps_ == span_) {
-    mark_ = block_hash;
+    mark_ = signature;
     marked_ = true;
     steps_ = 0;
     span_ *= 2;
@@ -64,7 +81,7 @@ int DirReader::fill(int fd, ListingPosition& position, std::size_t limit) {
   if (got <= 0) return int(got);
   filled_ = std::min(std::size_t(got), room);
   position.started = true;
-  return position.cycle.repeats(XXH3_64bits(buffer_.get(), filled_)) ? -ELOOP : 1;
+  return position.cycle.repeats(ListingCycle::signature_of({buffer_.get(), filled_})) ? -ELOOP : 1;
 }
 
 bool DirReader::next(Dirent& entry, ListingPosition& position) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 
 #include "sys/calls.h"
@@ -15,13 +16,17 @@ struct Dirent {
 };
 
 /// Finds a listing that comes round again: an NFS or FUSE server that hands out
-/// the same blocks for ever. Brent's algorithm on the hashes of blocks, so a
+/// the same names for ever. Brent's algorithm on the signatures of blocks, so a
 /// cycle of any length is seen within three rounds, at 24 bytes of state.
-/// d_off is opaque and is never ordered.
 class ListingCycle {
  public:
   /// Notes a block; true if it was already seen where no listing can repeat.
-  bool repeats(std::uint64_t block_hash);
+  bool repeats(std::uint64_t signature);
+
+  /// What tells one block from every other of its directory: the names and inode
+  /// numbers of its first records. d_off is left out: it is opaque, and a server
+  /// may count it up for ever.
+  static std::uint64_t signature_of(std::span<const std::byte> block);
 
  private:
   std::uint64_t mark_ = 0;
