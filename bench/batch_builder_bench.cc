@@ -5,6 +5,7 @@
 
 #include <cstring>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -41,20 +42,25 @@ Entry plausible_entry(std::mt19937_64& random) {
   return entry;
 }
 
-const Sample& sample() {
-  static const Sample made = [] {
-    Sample sample;
-    std::mt19937_64 random(1);
-    for (std::size_t i = 0; i < kEntries; ++i) {
-      if (i % kPerDirectory == 0)
-        sample.directories.push_back("/home/someone/projects/group-" + std::to_string(random() % 100) +
-                                     "/part-" + std::to_string(i / kPerDirectory) + "/source");
-      sample.names.push_back("entry-" + std::to_string(100000 + random() % 900000));
-      sample.entries.push_back(plausible_entry(random));
+/// Rows of which nobody knows the `unknown` columns, as btime on a file system without it.
+Sample make_sample(ColumnSet unknown) {
+  Sample sample;
+  std::mt19937_64 random(1);
+  for (std::size_t i = 0; i < kEntries; ++i) {
+    if (i % kPerDirectory == 0) {
+      sample.directories.push_back("/home/someone/projects/group-" + std::to_string(random() % 100) +
+                                   "/part-" + std::to_string(i / kPerDirectory) + "/source");
     }
-    for (std::size_t i = 0; i < kEntries; ++i) sample.entries[i].name = sample.names[i];
-    return sample;
-  }();
+    sample.names.push_back("entry-" + std::to_string(100000 + random() % 900000));
+    sample.entries.push_back(plausible_entry(random));
+    sample.entries.back().known = ColumnSet::all() - unknown;
+  }
+  for (std::size_t i = 0; i < kEntries; ++i) sample.entries[i].name = sample.names[i];
+  return sample;
+}
+
+const Sample& sample() {
+  static const Sample made = make_sample({});
   return made;
 }
 
@@ -65,8 +71,7 @@ ColumnSet all_but_one() {  // what a scan fetches: 18 columns
 }
 
 template <class Take>
-void fill(EntryBatchBuilder& builder, Take take) {
-  const Sample& rows = sample();
+void fill(EntryBatchBuilder& builder, const Sample& rows, Take take) {
   for (std::size_t i = 0; i < kEntries; ++i) {
     const std::string& directory = rows.directories[i / kPerDirectory];
     if (i % kPerDirectory == 0) builder.begin_directory(directory, i);
@@ -103,12 +108,12 @@ void BM_Append(benchmark::State& state) {
 }
 BENCHMARK(BM_Append);
 
-void BM_AppendAndFinish(benchmark::State& state) {
+void append_and_finish(benchmark::State& state, const Sample& rows) {
   EntryBatchBuilder builder(all_but_one(), {});
   std::size_t batches = 0, bytes = 0;
   for (auto _ : state) {
     batches = bytes = 0;
-    fill(builder, [&](const FinishedBatch& batch) {
+    fill(builder, rows, [&](const FinishedBatch& batch) {
       ++batches;
       bytes += batch.bytes.size();
       benchmark::DoNotOptimize(batch.content_hash);
@@ -118,7 +123,17 @@ void BM_AppendAndFinish(benchmark::State& state) {
   state.counters["rows_per_batch"] = double(kEntries) / double(batches);
   state.counters["bytes_per_row"] = double(bytes) / double(kEntries);
 }
+
+void BM_AppendAndFinish(benchmark::State& state) {
+  append_and_finish(state, sample());
+}
 BENCHMARK(BM_AppendAndFinish);
+
+void BM_AppendAndFinishWithoutBtime(benchmark::State& state) {
+  static const Sample rows = make_sample({Column::btime});
+  append_and_finish(state, rows);
+}
+BENCHMARK(BM_AppendAndFinishWithoutBtime);
 
 /// Batches as a consumer meets them, one after the other in aligned memory.
 struct Received {
@@ -129,7 +144,7 @@ struct Received {
 
   Received() {
     EntryBatchBuilder builder(all_but_one(), {});
-    fill(builder, [&](const FinishedBatch& batch) {
+    fill(builder, sample(), [&](const FinishedBatch& batch) {
       batches.emplace_back(batch.bytes.size() / sizeof(Line));
       std::memcpy(batches.back().data(), batch.bytes.data(), batch.bytes.size());
     });

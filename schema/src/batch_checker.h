@@ -13,45 +13,53 @@ namespace pwalk::schema {
 
 /// Looks at a batch in the order of FORMAT.md, "What a reader must check", and
 /// fills a view with what it has found good. Used once.
+///
+/// Every check returns whether all is well; the first that is not leaves its
+/// Error behind. None trusts what an earlier one has not established.
 class BatchChecker {
  public:
   explicit BatchChecker(std::span<const std::byte> bytes) { view_.bytes_ = bytes; }
   Result<EntryBatchView> run();
 
  private:
-  Result<void> check_address();
-  Result<void> check_structure();
-  Result<void> check_header();
-  Result<void> check_columns();
-  Result<void> check_column(const wire::ColumnData& column);
-  Result<void> check_validity(const wire::ColumnData& column, ColumnView& view, const std::string& name);
-  Result<void> check_null_values(const ColumnView& view, const std::string& name) const;
-  Result<void> check_known_values();
-  Result<void> check_names();
-  Result<void> check_directory_table();
-  Result<void> check_prefix(std::size_t row) const;
-  Result<void> check_slashes(std::size_t row) const;
-  Result<void> check_directory_column();
-  Result<void> check_empty_names();
-  Result<void> check_records();
+  bool check_address();
+  bool check_structure();
+  bool check_header();
+  bool check_columns();
+  bool check_column(const wire::ColumnData& column);
+  bool check_nulls(const wire::ColumnData& column, ColumnView& view, std::string_view name);
+  bool check_bitmap(std::span<const std::uint8_t> bitmap, std::uint32_t nulls, std::string_view name);
+  bool check_null_values(const ColumnView& view, std::string_view name);
+  bool check_known_values();
+  bool check_names();
+  bool check_directory_table();
+  bool check_prefix(std::size_t row);
+  bool check_slashes(std::size_t row);
+  bool check_directory_column();
+  bool check_empty_names();
+  bool check_records();
 
-  /// The elements of a vector, if it is aligned and has `count` of them.
+  /// Hands the elements of a vector to `into`, if it is aligned and has `count` of them.
   template <class T>
-  Result<std::span<const T>> elements(const flatbuffers::Vector<T>* vector, std::size_t count,
-                                      std::string_view name) const;
+  bool take(const flatbuffers::Vector<T>* vector, std::size_t count, std::string_view name,
+            std::span<const T>& into);
+  bool take_bytes(const flatbuffers::Vector<std::uint8_t>* vector, std::string_view name,
+                  std::string_view& into);
   /// That the offsets start with 0, never descend and end with `bytes`.
-  Result<void> check_offsets(std::span<const std::int32_t> offsets, std::size_t bytes,
-                             std::string_view name) const;
-  Result<void> check_absent(char byte, std::string_view bytes, std::string_view name) const;
+  bool check_offsets(std::span<const std::int32_t> offsets, std::size_t bytes, std::string_view name);
+  bool check_absent(char byte, std::string_view bytes, std::string_view name);
+  bool check_operations(std::span<const std::uint8_t> operations);
 
+  bool refuse(int code, std::string what);
+  /// EPROTO: "batch: <what> at offset <offset of place>".
+  bool wrong(const std::string& what, const void* place);
   std::size_t offset_of(const void* place) const {
     return std::size_t(static_cast<const std::byte*>(place) - view_.bytes_.data());
   }
-  /// EPROTO: "batch: <what> at offset <offset of place>".
-  tl::unexpected<Error> wrong(const std::string& what, const void* place) const;
 
   EntryBatchView view_;
   const wire::EntryBatch* batch_ = nullptr;
+  Error error_;
 };
 
 }  // namespace pwalk::schema

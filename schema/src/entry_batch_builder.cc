@@ -17,6 +17,9 @@ namespace {
 /// A FlatBuffer's offsets are 32 bits with sign; leave room for one row beyond the limit.
 constexpr std::size_t kMaxLimitBytes = std::size_t{1} << 30;
 
+/// The serialiser's buffer starts as large as the limit, unless the limit says "no limit".
+constexpr std::size_t kMaxFirstBuffer = std::size_t{1} << 20;
+
 /// What one row takes besides its columns and its name.
 constexpr std::size_t kRowBytes = sizeof(std::int16_t) + sizeof(std::int32_t);
 
@@ -50,7 +53,7 @@ class EntryBatchBuilder::State {
       : limits_(within_reach(asked)),
         fixed_bytes_(BatchWriter::overhead(columns.size())),
         columns_(columns, limits_.rows),
-        writer_(limits_.bytes) {
+        writer_(std::min(limits_.bytes, kMaxFirstBuffer)) {
     directory_.reserve(limits_.rows);
     name_offsets_.reserve(limits_.rows + 1);
     name_offsets_.push_back(0);
