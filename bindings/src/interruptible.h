@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <exception>
+#include <utility>
 
 /// Waiting without the GIL, and staying interruptible meanwhile.
 namespace pwalk::bindings {
@@ -11,9 +12,23 @@ namespace pwalk::bindings {
 /// The longest a wait may go without looking at signals.
 inline constexpr std::chrono::milliseconds kWaitSlice{100};
 
-/// Runs the handlers of pending signals (main thread only, see PyErr_CheckSignals). True if one
-/// raised: the exception is then set in this thread. Takes the GIL; call it with or without.
+/// Runs the handlers of pending signals (PyErr_CheckSignals). True if one raised: the exception is
+/// then set in this thread. Takes the GIL; call it with or without. Always false outside of the main
+/// thread, where Python handles no signals.
 bool signals_raised();
+
+/// While one lives in this thread, signals_raised() runs no handler and sets no exception, since the
+/// caller is no Python code that could raise it (an engine that reads an Arrow stream): it only tells
+/// of Ctrl-C, which stays pending.
+class ForeignCode {
+ public:
+  ForeignCode();
+  ForeignCode(const ForeignCode&) = delete;
+  ~ForeignCode();
+
+ private:
+  bool before_;
+};
 
 /// Calls `work` with the GIL released; needs the GIL. `work` must not touch Python objects.
 ///

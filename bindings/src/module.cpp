@@ -9,4 +9,5 @@ PYBIND11_MODULE(_core, module) {
   register_batch(module);
   register_consumer(module);
   register_process(module);
+  register_arrow(module);
 }

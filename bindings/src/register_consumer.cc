@@ -27,8 +27,8 @@ ipc::StartAt start_named(const std::string& word) {
   throw py::value_error("start '" + word + "': allowed are first, oldest, now");
 }
 
-std::unique_ptr<ConsumerHandle> attach(const std::string& scan, double timeout, const std::string& start,
-                                       bool verify, const std::string& label) {
+ConsumerHandle attach(const std::string& scan, double timeout, const std::string& start, bool verify,
+                      const std::string& label) {
   ipc::AttachOptions options;
   options.scan = scan;
   options.timeout = to_milliseconds(timeout);
@@ -41,13 +41,13 @@ std::unique_ptr<ConsumerHandle> attach(const std::string& scan, double timeout, 
 std::optional<BatchHandle> next(ConsumerHandle& consumer, std::optional<double> timeout) {
   std::optional<milliseconds> wait;
   if (timeout) wait = to_milliseconds(*timeout);
-  auto lease = consumer.next(wait);
-  if (!lease) return std::nullopt;
-  return BatchHandle(std::make_shared<const HeldBatch>(*std::move(lease)));
+  auto batch = consumer.next(wait);
+  if (!batch) return std::nullopt;
+  return BatchHandle(std::move(batch));
 }
 
 py::tuple stats(const ConsumerHandle& consumer) {
-  const ipc::ConsumerStats& seen = consumer.stats();
+  const ipc::ConsumerStats seen = consumer.consumer()->stats();
   return py::make_tuple(seen.batches, seen.rows, seen.file_bytes, seen.directories, seen.errors,
                         seen.content_hash, seen.missed_rows, double(seen.waited_ns) * 1e-9);
 }
@@ -61,14 +61,16 @@ void register_consumer(py::module_& module) {
   consumer.def("next", next, py::arg("timeout"));
   consumer.def("close", &ConsumerHandle::close);
   consumer.def("stats", stats);
-  consumer.def("in_pool", &ConsumerHandle::in_pool);
-  consumer.def_property_readonly("closed", &ConsumerHandle::closed);
-  consumer.def_property_readonly("name", &ConsumerHandle::scan_name);
+  consumer.def("in_pool", [](const ConsumerHandle& self, std::uintptr_t address) {
+    return self.consumer()->in_pool(reinterpret_cast<const void*>(address));
+  });
+  consumer.def_property_readonly("closed", [](const ConsumerHandle& self) { return self.consumer()->closed(); });
+  consumer.def_property_readonly("name", [](const ConsumerHandle& self) { return self.consumer()->scan_name(); });
   consumer.def_property_readonly("complete", [](const ConsumerHandle& self) {
-    return self.end() == ipc::StreamEnd::complete;
+    return self.consumer()->end() == ipc::StreamEnd::complete;
   });
   consumer.def_property_readonly("ended", [](const ConsumerHandle& self) {
-    return self.end() != ipc::StreamEnd::running;
+    return self.consumer()->end() != ipc::StreamEnd::running;
   });
 }
 

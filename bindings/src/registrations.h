@@ -4,6 +4,7 @@
 
 namespace pwalk::bindings {
 
+void register_arrow(pybind11::module_& module);
 void register_batch(pybind11::module_& module);
 void register_columns(pybind11::module_& module);
 void register_consumer(pybind11::module_& module);

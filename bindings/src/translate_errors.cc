@@ -45,6 +45,7 @@ void raise(const Error& error, const std::string& filename) {
   switch (error.code) {
     case EINVAL:
     case EMLINK:  // several scans, and none was named
+    case EBADF:   // closed
       raise_object(py::reinterpret_borrow<py::object>(PyExc_ValueError)(text_of(error.what)));
     case ECANCELED:
       raise_pwalk("Evicted", error.what);

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "fork_guard.h"
+#include "held_batch.h"
+#include "pwalk/ipc/consumer.h"
+
+namespace pwalk::bindings {
+
+/// A Consumer that threads share: they take turns, and each batch goes to one of them. Knows nothing
+/// of Python except that it must stay interruptible. All methods are thread-safe; call those that
+/// wait without the GIL.
+class SharedConsumer {
+ public:
+  using Clock = std::chrono::steady_clock;
+  using Deadline = std::optional<Clock::time_point>;  ///< nullopt: as long as it takes
+  /// A batch; or null, and end() says whether nothing came in time or nothing will come.
+  using Next = Result<std::shared_ptr<const HeldBatch>>;
+
+  /// Errors: those of ipc::Consumer::attach.
+  static Result<std::shared_ptr<SharedConsumer>> attach(ipc::AttachOptions options);
+
+  SharedConsumer(const SharedConsumer&) = delete;
+  SharedConsumer& operator=(const SharedConsumer&) = delete;
+
+  /// What is there at once, without waiting even for a turn.
+  Next poll();
+  /// Errors: those of ipc::Consumer::next, and EBADF once closed, ESTALE in a forked child.
+  Next wait_until(Deadline deadline);
+
+  /// Detaches; a wait under way in another thread ends within kWaitSlice. Idempotent. Waits so long.
+  void close();
+  bool closed() const { return closing_->load(std::memory_order_relaxed); }
+
+  ipc::StreamEnd end() const;
+  ipc::ConsumerStats stats() const;
+  std::uint64_t missed_rows() const { return missed_rows_; }
+  const std::string& scan_name() const { return scan_name_; }
+  bool in_pool(const void* address) const { return consumer_.in_pool(address); }
+  /// Whether looking at a batch takes long enough to be worth releasing the GIL.
+  bool verifies() const { return verifies_; }
+
+ private:
+  struct Seen {
+    ipc::ConsumerStats stats;
+    ipc::StreamEnd end = ipc::StreamEnd::running;
+  };
+
+  SharedConsumer(ipc::Consumer consumer, bool verifies, std::shared_ptr<std::atomic<bool>> closing);
+
+  Result<void> usable() const;
+  Result<void> take_turn(Deadline deadline);
+  Next read(std::chrono::milliseconds timeout);  ///< requires the turn
+
+  ForkGuard guard_;
+  const bool verifies_;
+  const std::string scan_name_;
+  const std::uint64_t missed_rows_;
+  // Set by close(), looked at in waits. No data hangs on it, so relaxed order is enough.
+  std::shared_ptr<std::atomic<bool>> closing_;
+  std::timed_mutex turn_;  ///< guards consumer_
+  ipc::Consumer consumer_;
+  mutable std::mutex seen_mutex_;  ///< guards seen_; held for a copy only
+  Seen seen_;                      ///< as of the last read
+};
+
+}  // namespace pwalk::bindings
