@@ -91,7 +91,7 @@ class Batch:
     >>> with pwalk.scan(example_tree) as scan:
     ...     for batch in scan:
     ...         sizes = batch["size"]
-    ...         large = [batch.path(row) for row in batch.where(larger=1000)]
+    ...         large = batch.paths(batch.where(larger=1000, type="f"))
     >>> sizes.flags.writeable
     False
     >>> [os.path.basename(path) for path in large]

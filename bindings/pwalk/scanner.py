@@ -154,7 +154,7 @@ def scan(
         raise TypeError("scan() needs at least one root")
     settings = _settings(config, name, options)
     places = [os.fsencode(root) for root in roots]
-    process = ScannerProcess([*settings.to_arguments(), "--json", "--progress=never", "--", *places])
+    process = ScannerProcess([*settings.to_arguments(), "--json", "--quiet", "--", *places])
     try:
         handle = _attach(process, os.fsencode(settings.name or ""), verify, time.monotonic() + timeout, places)
     except BaseException:
@@ -182,14 +182,19 @@ def _attach(
     process: ScannerProcess, name: bytes, verify: bool, deadline: float, roots: list[bytes]
 ) -> _core.ConsumerHandle:
     while True:
+        status = process.returncode()
+        if status is not None:
+            raise _refusal(process, status, roots)
         try:
-            return _core.attach(name, _ATTACH_SLICE, "first", verify, "python")
+            handle = _core.attach(name, _ATTACH_SLICE, "first", verify, "python")
         except TimeoutError:
-            status = process.returncode()
-            if status is not None:
-                raise _refusal(process, status, roots) from None
             if time.monotonic() >= deadline:
                 raise
+            continue
+        if handle.scanner_pid() == process.pid:
+            return handle
+        handle.close()  # somebody else's scan has that name; ours is about to say so
+        time.sleep(_ATTACH_SLICE)
 
 
 def _refusal(process: ScannerProcess, status: int, roots: list[bytes]) -> Exception:

@@ -133,8 +133,9 @@ class ScannerProcess:
             if self._process.poll() is None:
                 self._process.send_signal(number)
                 self.wait(self._PATIENCE)
+        level = logging.INFO if self._process.returncode == 0 else logging.WARNING
         for line in self.complaints().splitlines():
-            _logger.warning("%s", line)
+            _logger.log(level, "%s", line)
 
     def complaints(self) -> str:
         """What it wrote to stderr."""

@@ -15,7 +15,7 @@ using Held = std::shared_ptr<const HeldBatch>;
 
 /// What an exported array owns besides itself; its private_data. Never touches Python.
 struct ArrayContent {
-  explicit ArrayContent(Held batch, ArrowText text = {}) : held(std::move(batch)), text(text) {}
+  explicit ArrayContent(Held batch, ArrowText as = {}) : held(std::move(batch)), text(as) {}
   ArrayContent(const ArrayContent&) = delete;
   ~ArrayContent() {
     for (const auto& child : children) release_if_ours(child.get());

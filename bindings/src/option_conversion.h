@@ -99,7 +99,12 @@ struct OptionConversion<Value> {
     if (!is_whole_number(value)) refuse_type(option, "a whole number");
     const auto whole = pybind11::reinterpret_steal<pybind11::object>(PyNumber_Index(value.ptr()));
     if (!whole) throw pybind11::error_already_set();
-    require_within<Value>(within_type(option), PyLong_AsDouble(whole.ptr()));
+    double number = PyLong_AsDouble(whole.ptr());
+    if (PyErr_Occurred()) {  // beyond what a double can say
+      PyErr_Clear();
+      number = std::numeric_limits<double>::infinity();
+    }
+    require_within<Value>(within_type(option), number);
     return whole.template cast<Value>();
   }
   static pybind11::object to_python(Value value) { return pybind11::int_(value); }

@@ -64,6 +64,7 @@ void register_consumer(py::module_& module) {
   consumer.def("in_pool", [](const ConsumerHandle& self, std::uintptr_t address) {
     return self.consumer()->in_pool(reinterpret_cast<const void*>(address));
   });
+  consumer.def("scanner_pid", [](const ConsumerHandle& self) { return self.consumer()->scanner_pid(); });
   consumer.def_property_readonly("closed", [](const ConsumerHandle& self) { return self.consumer()->closed(); });
   consumer.def_property_readonly("name", [](const ConsumerHandle& self) { return self.consumer()->scan_name(); });
   consumer.def_property_readonly("complete", [](const ConsumerHandle& self) {

@@ -42,6 +42,7 @@ class SharedConsumer {
   ipc::ConsumerStats stats() const;
   std::uint64_t missed_rows() const { return missed_rows_; }
   const std::string& scan_name() const { return scan_name_; }
+  pid_t scanner_pid() const { return consumer_.scanner_pid(); }
   bool in_pool(const void* address) const { return consumer_.in_pool(address); }
   /// Whether looking at a batch takes long enough to be worth releasing the GIL.
   bool verifies() const { return verifies_; }

@@ -29,6 +29,7 @@ class ConsumerSession : public std::enable_shared_from_this<ConsumerSession> {
   std::uint64_t missed_rows() const { return link_.missed_rows; }
   const ConsumerStats& stats() const { return stats_; }
   const std::string& scan_name() const { return link_.name; }
+  pid_t scanner_pid() const { return link_.scanner.pid(); }
   bool in_pool(const void* address) const { return link_.pool.contains(address); }
 
  private:

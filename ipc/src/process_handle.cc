@@ -6,6 +6,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77
 #endif
@@ -59,6 +64,14 @@ Result<ProcessHandle> ProcessHandle::of_peer(int socket, UniqueFd claimed) {
 bool ProcessHandle::dead() const {
   pollfd wait{pidfd_.get(), POLLIN, 0};
   return ::poll(&wait, 1, 0) > 0 && (wait.revents & POLLIN) != 0;
+}
+
+pid_t ProcessHandle::pid() const {
+  // A pidfd's fdinfo has a line "Pid:", -1 once it is gone (pidfd_open(2)).
+  std::ifstream facts("/proc/self/fdinfo/" + std::to_string(pidfd_.get()));
+  for (std::string line; std::getline(facts, line);)
+    if (line.rfind("Pid:", 0) == 0) return std::max(0, std::atoi(line.c_str() + 4));
+  return 0;
 }
 
 }  // namespace pwalk::ipc

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include "pwalk/base/result.h"
 #include "pwalk/base/unique_fd.h"
 
@@ -20,6 +22,8 @@ class ProcessHandle {
   static Result<ProcessHandle> of_peer(int socket, UniqueFd claimed);
 
   bool dead() const;
+  /// Its number as this process sees it; 0 if it has none here (another PID namespace) or is gone.
+  pid_t pid() const;
   int fd() const { return pidfd_.get(); }
   explicit operator bool() const { return bool(pidfd_); }
 

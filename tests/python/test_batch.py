@@ -18,7 +18,7 @@ NUMBERS = ("inode", "device", "size", "blocks", "mode", "nlink", "uid", "gid", "
 
 @pytest.fixture
 def scan(tree):
-    with pwalk.scan(tree) as scan:
+    with pwalk.scan(tree, max_threads=1) as scan:  # one thread: all of it is in one batch
         yield scan
 
 
@@ -179,9 +179,9 @@ def test_view_outlives_batch_consumer_and_scanner(tree):
     batch = next(scan)
     expected = batch["size"].tolist()
     size, pid = batch["size"], scan.pid
-    for _ in scan:
+    for batch in scan:
         pass
-    del batch, _
+    del batch
     scan.close()
     del scan
     gc.collect()

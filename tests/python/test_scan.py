@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import logging
 import os
 import signal
 import time
 
+import numpy as np
 import pytest
 
 import pwalk
@@ -170,8 +172,10 @@ def test_a_root_that_is_not_there(tmp_path):
 def test_one_missing_root_of_two(tree, tmp_path, caplog):
     with caplog.at_level(logging.WARNING, logger="pwalk"):
         with pwalk.scan(tree, tmp_path / "nowhere") as scan:
-            assert sum(map(len, scan)) == 5
-    assert scan.summary["errors"] >= 1
+            failed = [(batch.path(row), int(batch["error"][row])) for batch in scan for row in np.flatnonzero(batch["error"])]
+    assert failed == [(os.fsencode(tmp_path / "nowhere"), errno.ENOENT)]
+    assert scan.stats.rows == 6 and scan.stats.errors == scan.summary["errors"] == 1 and scan.complete
+    assert any("nowhere" in record.getMessage() for record in caplog.records)
 
 
 def test_what_the_scanner_refuses_is_told(tree):

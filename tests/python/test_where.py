@@ -23,7 +23,7 @@ def batch(tmp_path):
         path.write_bytes(bytes(number * 10))
         os.utime(path, (NOW, NOW + number))
     (tmp_path / "link.py").symlink_to("nowhere")
-    with pwalk.scan(tmp_path) as scan:
+    with pwalk.scan(tmp_path, max_threads=1) as scan:
         batches = list(scan)
     assert len(batches) == 1
     return batches[0]

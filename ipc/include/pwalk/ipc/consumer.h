@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -77,6 +79,8 @@ class Consumer {
   ConsumerStats stats() const;
 
   const std::string& scan_name() const;
+  /// The scanner's process number as seen from here; 0 if it has none here or is gone.
+  pid_t scanner_pid() const;
 
   /// Stops reading. Idempotent; leases stay valid.
   void detach();
