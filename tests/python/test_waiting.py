@@ -30,7 +30,7 @@ def test_read_times_out(silent):
         before = time.monotonic()
         with pytest.raises(TimeoutError):
             silent.read(timeout)
-        assert timeout <= time.monotonic() - before < AT_ONCE
+        assert timeout * 0.8 <= time.monotonic() - before < AT_ONCE
 
 
 def test_other_threads_run_during_a_wait(silent):
