@@ -11,7 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 3
 . tools/setup.sh
 
 pwalk_install "${PWALK_PACKAGES[@]}" || exit 3
-pwalk_build release || exit 3
+pwalk_build release pwalk-scanner pwalk pwalk_python pwalk_python_files || exit 3
 
 work=$(mktemp -d) || exit 3
 trap 'kill $(jobs -p) 2>/dev/null; wait; rm -rf "$work"' EXIT
