@@ -30,6 +30,21 @@ class Difference(Exception):
     pass
 
 
+def shown(path: bytes) -> str:
+    """Long paths by both their ends."""
+    text = repr(path)
+    return text if len(text) <= 160 else f"{text[:70]} ... {text[-70:]}"
+
+
+def compared_rows(fields: tuple[str, ...], row: tuple, others: dict[bytes, tuple]) -> str:
+    """The fields in which a row differs from the one of the same path on the other side."""
+    other = others.get(row[0])
+    if other is None:
+        return f"{shown(row[0])}: {dict(zip(fields[1:], row[1:]))}"
+    return f"{shown(row[0])}: " + ", ".join(
+        f"{field} {mine!r}, not {theirs!r}" for field, mine, theirs in zip(fields, row, other) if mine != theirs)
+
+
 def difference_between(view: View, expected: list[tuple]) -> str | None:
     """None if the two multisets are equal, else the first rows that only one of them has."""
     picked = [FIELDS.index(field) for field in view.fields]
@@ -37,9 +52,13 @@ def difference_between(view: View, expected: list[tuple]) -> str | None:
     got = Counter(view.rows)
     if got == wanted:
         return None
-    lines = [f"{view.consumer}: {len(view.rows)} rows, expected {len(expected)}; fields {', '.join(view.fields)}"]
-    lines += [f"  too many: {row}" for row in list((got - wanted).elements())[:5]]
-    lines += [f"  missing:  {row}" for row in list((wanted - got).elements())[:5]]
+    surplus, missing = list((got - wanted).elements()), list((wanted - got).elements())
+    wanted_by_path = {row[0]: row for row in missing}
+    surplus_paths = {row[0] for row in surplus}
+    lines = [f"{view.consumer}: {len(view.rows)} rows, expected {len(expected)}"]
+    lines += [f"  got {compared_rows(view.fields, row, wanted_by_path)}" for row in surplus[:5]]
+    lines += [f"  missing {compared_rows(view.fields, row, {})}" for row in missing
+              if row[0] not in surplus_paths][:5]
     return "\n".join(lines)
 
 

@@ -66,7 +66,7 @@ class Expected:
         else:
             row = Row(path, LETTERS[stat.S_IFMT(status.st_mode)], 0, "none", status.st_size)
         self.rows.append(row)
-        if row.type == "d":
+        if row.type == "d" and row.error == 0:  # what could not be stat'ed is told once, by its row, and not entered
             self.enter(above, name, path)
         return row.size or 0
 
@@ -80,7 +80,7 @@ class Expected:
             with os.scandir(directory) as entries:
                 listed = [(os.fsencode(entry.name), listed_type(entry)) for entry in entries]
             total = sum(self.visit(directory, inner, path + b"/" + inner, kind) for inner, kind in listed)
-            self.records.append(Record(path, len(listed), total, True, 0, "none"))
+            self.records.append(Record(path, len(listed), min(total, 2**64 - 1), True, 0, "none"))
         finally:
             os.close(directory)
 
@@ -134,7 +134,8 @@ def observe(binaries: pathlib.Path, root: bytes, threads: int) -> Observed:
     """One scan with a Python consumer and `pwalk tail`."""
     scanner = subprocess.Popen([binaries / "pwalk-scanner", "--quiet", "--name", "refused", "--consumers", "2",
                                 "--attach-timeout", str(PATIENCE), "--no-ignore-snapshots",
-                                "--min-threads", str(threads), "--max-threads", str(threads), "--", root])
+                                "--min-threads", str(threads), "--max-threads", str(threads), "--", root],
+                               stderr=subprocess.DEVNULL)
     tail = subprocess.Popen([binaries / "pwalk", "tail", "refused", "--format", "null", "--timeout", str(PATIENCE)],
                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
