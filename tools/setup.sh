@@ -70,7 +70,7 @@ pwalk_build() {
   pwalk_say "building build/$preset"
   { cmake --preset "$preset" && cmake --build --preset "$preset" ${1+--target "$@"}; } >"$log" 2>&1 || status=$?
   if [ $status -ne 0 ]; then
-    grep -E -A6 'error|Error|FAILED' "$log" | head -n 60 >&2
+    grep -E -A6 'error: |CMake Error|FAILED: |undefined reference' "$log" | head -n 60 >&2
     pwalk_say "the build failed; all of its output is in $log"
   fi
   return $status
