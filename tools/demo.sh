@@ -4,9 +4,8 @@
 # Exit 0: both saw the same rows, as many as find; 1: they differ; 3: it could not be tried.
 set -u
 target=${1:-/usr}
-case $target in -*) target=./$target ;; esac
 [ -e "$target" ] || { printf 'demo.sh: %s does not exist\n' "$target" >&2; exit 3; }
-target=$(cd "$(dirname -- "$target")" && printf '%s/%s' "$PWD" "$(basename -- "$target")") || exit 3
+target=$(realpath -s -- "$target") || exit 3
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 3
 . tools/setup.sh
 
