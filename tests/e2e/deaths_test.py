@@ -12,7 +12,7 @@ SMALL_POOL = ("--ring-size", "2M", "--huge-pages", "off")
 
 @pytest.fixture
 def large(stage):
-    make_files(stage.tree, 100_000)
+    make_files(stage.tree, 50_000)
     return stage.tree
 
 

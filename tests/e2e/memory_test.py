@@ -2,9 +2,21 @@
 
 import json
 
-from stage import make_files
+import pytest
 
+from stage import Stage, make_files
+
+LARGE = 1_000_000
 POOL = ("--ring-size", "64M")
+
+
+@pytest.fixture
+def stage():
+    place = Stage(LARGE)
+    try:
+        yield place
+    finally:
+        place.close()
 
 
 def peak(stage, entries: int) -> int:
@@ -22,5 +34,5 @@ def peak(stage, entries: int) -> int:
 
 
 def test_a_hundred_times_the_tree_takes_no_more_memory(stage):
-    small, large = peak(stage, 10_000), peak(stage, 1_000_000)
+    small, large = peak(stage, 10_000), peak(stage, LARGE)
     assert abs(large - small) <= 0.1 * small, f"{small} bytes for 10,000 entries, {large} for 1,000,000"

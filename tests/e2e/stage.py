@@ -11,7 +11,8 @@ import threading
 import time
 from typing import NamedTuple
 
-BINARIES = pathlib.Path(os.environ["PWALK_BUILD_DIR"]) / "bin"
+HERE = pathlib.Path(__file__).resolve().parent
+BINARIES = pathlib.Path(os.environ.get("PWALK_BUILD_DIR", HERE.parents[1] / "build" / "release")) / "bin"
 PATIENCE = 60  # seconds after which anything is called hung
 NOBODY = 65534
 
@@ -84,9 +85,15 @@ def wait_for(condition, patience: float = PATIENCE) -> bool:
     return bool(condition())
 
 
+def place_for(entries: int) -> str:
+    """Memory if it has the inodes, else the disk."""
+    places = ("/dev/shm", tempfile.gettempdir())
+    return next((place for place in places if os.statvfs(place).f_favail > 2 * entries), places[-1])
+
+
 class Stage:
-    def __init__(self):
-        self.base = pathlib.Path(tempfile.mkdtemp(prefix="pwt.", dir="/dev/shm"))
+    def __init__(self, entries: int = 100_000):
+        self.base = pathlib.Path(tempfile.mkdtemp(prefix="pwt.", dir=place_for(entries)))
         self.base.chmod(0o755)
         self.runtime = self.base / "run"
         self.runtime.mkdir(mode=0o700)
@@ -116,12 +123,20 @@ class Stage:
     def tail(self, *arguments, **options) -> Program:
         return self.start("pwalk", "tail", *arguments, **options)
 
+    def shell(self, script: str) -> Program:
+        """A bash script in which $PWALK is the program."""
+        environment = dict(self.environment, PWALK=str(BINARIES / "pwalk"))
+        started = Program(["bash", "-o", "pipefail", "-c", script], env=environment)
+        self._programs.append(started)
+        return started
+
     def pwalk(self, *arguments, **options) -> Result:
         return self.start("pwalk", *arguments, **options).finish()
 
     def scan(self, *roots, tail=(), options=()) -> tuple[Result, Result]:
         """One scan with one `pwalk tail` attached from the start; both results."""
-        scanner = self.scanner("--name", "stage", "--consumers", "1", "--attach-timeout", "30", *options, *roots)
+        scanner = self.scanner("--name", "stage", "--consumers", "1", "--attach-timeout", "30",
+                               "--ring-size", "16M", *options, *roots)
         reader = self.tail("stage", "--timeout", "30", *tail)
         return scanner.finish(), reader.finish()
 

@@ -9,7 +9,7 @@ import pytest
 from stage import found, make_files, wait_for
 
 SMALL_POOL = ("--ring-size", "2M", "--huge-pages", "off")
-MORE_THAN_SMALL_POOL = 100_000
+MORE_THAN_SMALL_POOL = 50_000
 
 
 @pytest.fixture
@@ -147,12 +147,17 @@ def test_newcomer_after_reuse_misses_entries_and_is_told_how_many(stage, large):
 
 def test_reader_that_leaves_in_the_middle_ends_the_walk(stage, large):
     scanner = stage.scanner("--name", "headed", "--consumers", "1", "--linger", "1", *SMALL_POOL, large)
-    reader = stage.start("pwalk", "tail", "headed", "--timeout", "10")
-    reader.process.stdout.close()  # what `| head` does
-    result = reader.finish()
-    assert result.err == ""
+    result = stage.shell('"$PWALK" tail headed --timeout 10 | head -n 3').finish()
+    assert (result.err, len(result.lines)) == ("", 3)
     assert scanner.finish().code == 3
     assert stage.leftovers() == []
+
+
+def test_reader_that_leaves_after_the_walk_ends_it_well(stage, small):
+    scanner = stage.scanner("--name", "headed", "--consumers", "1", small)
+    result = stage.shell('"$PWALK" tail headed --timeout 10 | head -n 3').finish()
+    assert (result.err, len(result.lines)) == ("", 3)
+    assert scanner.finish().code == 0
 
 
 def test_json_needs_nobody(stage, large):

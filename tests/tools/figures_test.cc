@@ -13,6 +13,12 @@ TEST(FiguresTest, grouped) {
   EXPECT_EQ(grouped(18446744073709551615u), "18,446,744,073,709,551,615");
 }
 
+TEST(FiguresTest, counted) {
+  EXPECT_EQ(counted(0, "error"), "0 errors");
+  EXPECT_EQ(counted(1, "error"), "1 error");
+  EXPECT_EQ(counted(1000, "error"), "1,000 errors");
+}
+
 TEST(FiguresTest, compact_keeps_three_digits) {
   EXPECT_EQ(compact(0), "0");
   EXPECT_EQ(compact(999), "999");

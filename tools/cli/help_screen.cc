@@ -48,14 +48,18 @@ std::string_view first_clause(std::string_view help) {
   return help.substr(0, std::min(help.find(" ("), help.find(';')));
 }
 
-/// The help text with what the spec knows besides.
+/// The help text with what the spec knows besides, as far as it does not say it.
 std::string whole_explanation(const Flag& flag) {
   std::string text = flag.help;
-  if (!flag.words.empty()) text += fmt::format(". One of {}", fmt::join(flag.words, ", "));
-  if (flag.least != 0 || std::isfinite(flag.most)) text += ". " + detail::allowed_range(flag.kind, flag.least, flag.most);
+  const bool lists_words = !flag.words.empty() && text.find(flag.words.back()) != text.npos;
+  if (!flag.words.empty() && !lists_words) text += fmt::format(". One of {}", fmt::join(flag.words, ", "));
+  if (flag.least != 0 || std::isfinite(flag.most)) {
+    std::string range = detail::allowed_range(flag.kind, flag.least, flag.most);
+    range.front() = 'A';
+    text += ". " + range;
+  }
   if (flag.repeatable) text += ". May be repeated";
   if (!flag.default_text.empty() && !flag.is_switch()) text += ". Default " + flag.default_text;
-  if (flag.is_switch()) text += ". Opposite: --" + flag.opposite();
   return text + ".";
 }
 
@@ -97,6 +101,7 @@ std::string full_help(const CommandLine& command_line) {
   return title(command_line) +
          by_heading(command_line, Listing::name,
                     [](const Flag& flag) { return flag_line(signature(flag), whole_explanation(flag)); }) +
+         "\n" + wrapped("Every switch --x has an opposite --no-x, and --no-x has --x; the last one wins.", 0) +
          "\n" + flag_line("-h, --help", "the screen with the most used flags") +
          flag_line("--help-all", "this");
 }

@@ -19,6 +19,7 @@ std::string why_not(const std::string& name, const Error& error) {
   switch (error.code) {
     case EBUSY: return fmt::format("'{}' is alive; end its scanner first (Ctrl-C, or kill -TERM)", shown);
     case ENOENT: return fmt::format("'{}': no such scan; see pwalk scans", shown);
+    case EINVAL: return fmt::format("'{}': {}", shown, error.what);
     default: return escaped(error.message());
   }
 }
@@ -38,7 +39,7 @@ int run_rm(int argc, const char* const* argv) {
     if (std::find(removed.begin(), removed.end(), name) != removed.end()) continue;
     if (auto gone = ipc::remove_scan(ipc::runtime_directory(), name); !gone) {
       say(kProgram, why_not(name, gone.error()));
-      code = kCutShort;
+      code = std::max<int>(code, gone.error().code == EINVAL ? kUsage : kCutShort);
     }
   }
   return code;

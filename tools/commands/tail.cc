@@ -74,9 +74,14 @@ ipc::AttachOptions attach_options(const std::string& scan, const TailOptions& op
   return attach;
 }
 
+/// Errors that attach() words itself; their errno's text would only confuse.
+bool speaks_for_itself(int code) {
+  return code == ENOENT || code == ETIMEDOUT || code == EMLINK || code == ENODATA || code == EINVAL;
+}
+
 int explain_refusal(const Error& error) {
   if (error.code == EINTR) return kCutShort;
-  std::string text = error.code == EMLINK || error.code == ENODATA ? error.what : error.message();
+  std::string text = speaks_for_itself(error.code) ? error.what : error.message();
   if (error.code == ENODATA) text += "; see --start";
   say(kProgram, escaped(text));
   return error.code == EMLINK || error.code == EINVAL ? kUsage : kCutShort;

@@ -1,6 +1,5 @@
 #include "scan/scan_name.h"
 
-#include "pwalk/ipc/scan_directory.h"
 #include "pwalk/ipc/scan_session.h"
 
 namespace pwalk::tools {
@@ -14,11 +13,7 @@ const PlannedRoot& naming_root(const ScanPlan& plan) {
 
 }  // namespace
 
-Result<std::string> choose_scan_name(const std::optional<std::string>& asked, const ScanPlan& plan) {
-  if (asked) {
-    if (auto fine = ipc::check_scan_name(*asked); !fine) return tl::unexpected(fine.error());
-    return *asked;
-  }
+std::string free_scan_name(const ScanPlan& plan) {
   const std::string& path = naming_root(plan).path;
   const std::string last = path.substr(path.rfind('/') + 1);
   return ipc::unique_scan_name(last.empty() ? "/" : last);

@@ -9,6 +9,7 @@
 
 #include "process/message.h"
 #include "process/signals.h"
+#include "pwalk/ipc/scan_directory.h"
 #include "pwalk/publish/publisher.h"
 #include "scan/progress_line.h"
 #include "scan/scan_name.h"
@@ -19,6 +20,7 @@ namespace pwalk::tools {
 namespace {
 
 constexpr std::string_view kProgram = "pwalk-scanner";
+constexpr int kNameAttempts = 100;
 
 std::string host_name() {
   utsname names{};
@@ -82,6 +84,18 @@ int publish_into(ipc::ScanSession& session, const ScannerOptions& options, const
   return code;
 }
 
+/// Under the name asked for, or one that is free: another scanner may take it
+/// between our look and our making it ours, then the next one is tried.
+Result<ipc::ScanSession> make_session(const ScannerOptions& options, const ScanPlan& plan) {
+  ipc::SessionOptions wanted = session_options(options, plan);
+  for (int attempt = 1;; ++attempt) {
+    wanted.name = options.publish.name ? *options.publish.name : free_scan_name(plan);
+    auto session = ipc::ScanSession::create(wanted);
+    const bool taken = !session && session.error().code == EEXIST && !options.publish.name;
+    if (!taken || attempt == kNameAttempts) return session;
+  }
+}
+
 }  // namespace
 
 ipc::SessionOptions session_options(const ScannerOptions& options, const ScanPlan& plan) {
@@ -93,20 +107,18 @@ ipc::SessionOptions session_options(const ScannerOptions& options, const ScanPla
 }
 
 int run_scan(const ScannerOptions& options, const ScanPlan& plan) {
-  ScanSummary summary = opening_summary(plan);
-  auto name = choose_scan_name(options.publish.name, plan);
-  if (!name) {
-    say(kProgram, fmt::format("--name '{}': {}", escaped(options.publish.name.value_or("")), name.error().what));
+  const auto& asked = options.publish.name;
+  if (auto fine = asked ? ipc::check_scan_name(*asked) : Result<void>{}; !fine) {
+    say(kProgram, fmt::format("--name '{}': {}", escaped(*asked), fine.error().what));
     return kUsage;
   }
-  summary.name = *name;
+  ScanSummary summary = opening_summary(plan);
   tell_missing_roots(plan);
-  if (auto outcome = publish::nothing_to_walk(plan))
+  if (auto outcome = publish::nothing_to_walk(plan)) {
+    summary.name = asked ? *asked : free_scan_name(plan);
     return close_summary(std::move(summary), *std::move(outcome), options.output);
-
-  ipc::SessionOptions wanted = session_options(options, plan);
-  wanted.name = *std::move(name);
-  auto session = ipc::ScanSession::create(wanted);
+  }
+  auto session = make_session(options, plan);
   if (!session) {
     say(kProgram, escaped(session.error().message()));
     return session.error().code == EINVAL ? kUsage : kCutShort;

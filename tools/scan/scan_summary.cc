@@ -135,7 +135,7 @@ std::string ScanSummary::to_text() const {
   std::string text = fmt::format("{}: {} entries ({} files, {} directories, {} links, {} others), {}", name,
                                  grouped(counts.entries), grouped(counts.files), grouped(counts.directories),
                                  grouped(counts.symlinks), grouped(counts.others), byte_text(counts.bytes));
-  if (counts.errors) text += fmt::format(", {} errors", grouped(counts.errors));
+  if (counts.errors) text += ", " + counted(counts.errors, "error");
   if (counts.vanished) text += fmt::format(", {} vanished", grouped(counts.vanished));
   if (counts.skipped) text += fmt::format(", {} skipped", grouped(counts.skipped));
   text += fmt::format(" in {}", duration_text(outcome.wall_seconds));

@@ -24,6 +24,10 @@ std::string grouped(std::uint64_t number) {
   return digits;
 }
 
+std::string counted(std::uint64_t number, const std::string& thing) {
+  return grouped(number) + " " + thing + (number == 1 ? "" : "s");
+}
+
 std::string compact(double number) {
   return scaled(number, 1000, std::array<const char*, 5>{"", "k", "M", "G", "T"}, "");
 }

@@ -73,6 +73,7 @@ class PublishedScan {
   const Clock::time_point began_ = Clock::now();
   Clock::time_point drain_began_{};
   Clock::time_point next_progress_{};
+  std::string told_state_;  ///< what those who list scans were told last
   bool started_ = false, finished_ = false, outcome_over_ = false;
   std::optional<ScanStats> final_stats_;
   Outcome outcome_;
@@ -123,10 +124,12 @@ void PublishedScan::start_walk() {
 
 void PublishedScan::report_progress() {
   const auto now = Clock::now();
-  if (now < next_progress_) return;
+  const bool new_state = told_state_ != policy_.state();
+  if (now < next_progress_ && !new_state) return;
   next_progress_ = now + kSlice;
+  told_state_ = policy_.state();
   const ScanStats stats = final_stats_ ? *final_stats_ : walk_->scanner.stats();
-  session_.set_status(policy_.state(), stats.counts.entries, stats.counts.errors);
+  session_.set_status(told_state_, stats.counts.entries, stats.counts.errors);
   if (observer_.progress) observer_.progress(stats, session_);
 }
 
@@ -136,7 +139,8 @@ void PublishedScan::tell(Notice notice, const ipc::Attendance& attendance) {
   switch (notice) {
     case Notice::none: return;
     case Notice::gathering:
-      what = fmt::format("waiting for {} consumers, {} attached", needed_, attendance.attached);
+      what = fmt::format("waiting for {} consumer{}, {} attached", needed_, needed_ == 1 ? "" : "s",
+                         attendance.attached);
       break;
     case Notice::pool_full: what = "pool full and no consumer, the walk waits"; break;
     case Notice::nobody_came: what = "walk ended, waiting for a consumer"; break;

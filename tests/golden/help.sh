@@ -1,0 +1,5 @@
+# The help screens.
+run pwalk-scanner --help
+run pwalk-scanner --help-all
+run pwalk --help
+for command in scans tail rm doctor; do run pwalk "$command" --help; done
