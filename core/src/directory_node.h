@@ -69,6 +69,7 @@ class DirectoryNode {
   void add_user() { users_.fetch_add(1, std::memory_order_relaxed); }
   /// True for the last. Acquire-release: the last user sees what all others did.
   bool drop_user() { return users_.fetch_sub(1, std::memory_order_acq_rel) == 1; }
+  bool has_users() const { return users_.load(std::memory_order_relaxed) != 0; }
   /// For the reader: nobody else wants it open, nor ever will unless a child is added.
   bool is_sole_user() const { return users_.load(std::memory_order_acquire) == 1; }
 

@@ -14,6 +14,12 @@ namespace {
 constexpr int kPatienceMs = 5000;
 constexpr int kNapMs = 5;
 
+/// Descriptors that one attempt to open makes others give back before it waits.
+constexpr unsigned kMostGivenBack = 16;
+
+/// How far up an ancestor is looked for that is wanted; walking down is dearer.
+constexpr unsigned kLongestClimb = 64;
+
 bool is_shortage(int error) { return error == EMFILE || error == ENFILE; }
 
 }  // namespace
@@ -58,7 +64,10 @@ void OpenDirectories::leave(DirectoryNode& node, unsigned worker) {
 void OpenDirectories::drop_user(DirectoryNode& node) {
   if (!node.drop_user()) return;
   unshelve(node);
-  if (const int fd = node.lease.take_idle(); fd >= 0) close(fd);
+  const int fd = node.lease.take_idle();
+  if (fd < 0) return;
+  if (gave_back_.load(std::memory_order_relaxed)) bring_back_ancestor(node, fd);
+  close(fd);
 }
 
 bool OpenDirectories::revive(DirectoryNode& node, int fd, unsigned worker) {
@@ -78,17 +87,18 @@ bool OpenDirectories::revive(DirectoryNode& node, int fd, unsigned worker) {
 // holds no pin, so that waiting workers do not starve each other.
 template <class Attempt>
 Opened OpenDirectories::with_patience(unsigned worker, Attempt&& attempt) {
-  for (bool waited = false;; waited = true) {
+  for (unsigned failures = 0;; ++failures) {
     const Opened opened = attempt();
-    if (opened && waited) patience_ms_.store(kPatienceMs, std::memory_order_relaxed);
-    if (opened || !is_shortage(opened.error) || !wait_for_room(worker)) return opened;
+    if (opened && failures != 0) patience_ms_.store(kPatienceMs, std::memory_order_relaxed);
+    if (opened || !is_shortage(opened.error) || !find_room(worker, failures)) return opened;
   }
 }
 
-bool OpenDirectories::wait_for_room(unsigned worker) {
+bool OpenDirectories::find_room(unsigned worker, unsigned failures) {
   // The limit is tighter than planned: others of this process hold descriptors too.
   budget_.store(std::max(2u, open_.load(std::memory_order_relaxed)), std::memory_order_relaxed);
-  if (give_back_one(worker)) return true;
+  // What is given back may be what the next attempt opens again, so not for ever.
+  if (failures < kMostGivenBack && give_back_one(worker)) return true;
   if (stop_.load(std::memory_order_relaxed)) return false;
   if (patience_ms_.fetch_sub(kNapMs, std::memory_order_relaxed) <= 0) return false;
   calls_.sleep(std::chrono::milliseconds(kNapMs));
@@ -119,14 +129,18 @@ Opened OpenDirectories::open_from_parent(DirectoryNode& node, unsigned worker) {
 }
 
 Opened OpenDirectories::open_by_name(int directory, const DirectoryNode& node, unsigned worker) {
-  while (open_.load(std::memory_order_relaxed) >= budget_.load(std::memory_order_relaxed))
-    if (!give_back_one(worker)) break;  // all in use: the limit itself has the last word
+  make_room(worker);
   constexpr int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
   const int fd = node.parent() ? calls_.openat(directory, node.name(), flags | (node.through_link() ? 0 : O_NOFOLLOW))
                                : calls_.open(node.name(), flags);
   if (fd < 0) return {-1, -fd, Operation::open};
   open_.fetch_add(1, std::memory_order_relaxed);
   return {fd, 0, Operation::none};
+}
+
+void OpenDirectories::make_room(unsigned worker) {
+  while (open_.load(std::memory_order_relaxed) >= budget_.load(std::memory_order_relaxed))
+    if (!give_back_one(worker)) return;  // all in use: the limit itself has the last word
 }
 
 // Climbs to the nearest ancestor that is open, then comes down again. Each
@@ -163,14 +177,52 @@ Opened OpenDirectories::reopen_below(int directory, DirectoryNode& node, unsigne
     close(fresh.fd);
     return {-1, ESTALE, Operation::chdir};
   }
-  node.reopened.store(true, std::memory_order_relaxed);  // published by install()
-  if (!node.lease.install(fresh.fd)) {
+  if (!take_back(node, fresh.fd)) {
     close(fresh.fd);  // another worker was faster
     const int theirs = node.lease.try_pin();
     return theirs >= 0 ? Opened{theirs, 0, Operation::none} : reopen_below(directory, node, worker);
   }
-  if (const auto shelf = node.shelf.load(std::memory_order_acquire); shelf != 0) shelve(node, shelf - 1);
   return fresh;
+}
+
+// The caller, a user, gives a closed directory its descriptor back, pinned.
+bool OpenDirectories::take_back(DirectoryNode& node, int fd) {
+  node.reopened.store(true, std::memory_order_relaxed);  // published by install()
+  if (!node.lease.install(fd)) return false;
+  if (const auto shelf = node.shelf.load(std::memory_order_acquire); shelf != 0) shelve(node, shelf - 1);
+  return true;
+}
+
+// `fd` is about to be closed, and the work goes on above it. Who is wanted there
+// may have given its descriptor back, and is closer from here than from the root.
+void OpenDirectories::bring_back_ancestor(DirectoryNode& node, int fd) {
+  DirectoryNode* goal = node.parent();
+  for (unsigned steps = 0; goal && !goal->has_users(); goal = goal->parent())
+    if (++steps == kLongestClimb) return;
+  if (!goal) return;
+  goal->add_user();  // it may have lost the others just now; then this changes nothing
+  if (goal->lease.try_pin() < 0)
+    climb(node, fd, *goal);
+  else
+    goal->lease.unpin();
+  drop_user(*goal);
+}
+
+void OpenDirectories::climb(DirectoryNode& node, int fd, DirectoryNode& goal) {
+  int at = fd;
+  for (DirectoryNode* above = node.parent();; above = above->parent()) {
+    make_room(0);
+    const int up = calls_.openat(at, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (at != fd) close(at);
+    if (up < 0) return;
+    open_.fetch_add(1, std::memory_order_relaxed);
+    at = up;
+    if (!attributes_.identify(at).same_object(above->identity())) break;
+    if (above != &goal) continue;
+    if (!take_back(goal, at)) break;
+    return goal.lease.unpin();
+  }
+  close(at);
 }
 
 // A directory keeps its shelf, so that one mutex guards its hook for ever.
@@ -205,8 +257,10 @@ bool OpenDirectories::give_back_from(Shelf& shelf) {
       at = fd >= 0 ? shelf.nodes.erase(at) : std::next(at);
     }
   }
-  if (fd >= 0) close(fd);
-  return fd >= 0;
+  if (fd < 0) return false;
+  gave_back_.store(true, std::memory_order_relaxed);
+  close(fd);
+  return true;
 }
 
 void OpenDirectories::close(int fd) {

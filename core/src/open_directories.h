@@ -25,8 +25,11 @@ struct Opened {
 /// Every directory descriptor of a walk. Opens one component at a time, relative
 /// to the parent's descriptor, and keeps at most a budget of them open: above it
 /// the idle ones that were put aside first are closed, and opened again when they
-/// are needed, by walking down from the nearest ancestor that is still open, each
-/// step compared with the (device, inode) seen before.
+/// are needed. That is done from below where it can be: before a descriptor is
+/// closed for good, the nearest ancestor that somebody waits for is reached from it
+/// by `..`; otherwise by walking down from the nearest ancestor that is open. Each
+/// step is compared with the (device, inode) seen before, so neither way can end
+/// in another directory. Coming up a chain thus costs one step per level.
 ///
 /// Who holds what:
 ///   user   wants the descriptor kept: the reader, every child not opened yet
@@ -76,13 +79,18 @@ class OpenDirectories {
 
   template <class Attempt>
   Opened with_patience(unsigned worker, Attempt&& attempt);
-  bool wait_for_room(unsigned worker);
+  bool find_room(unsigned worker, unsigned failures);
 
   Opened open_for_reader(DirectoryNode& node, unsigned worker);
   Opened open_from_parent(DirectoryNode& node, unsigned worker);
   Opened open_by_name(int directory, const DirectoryNode& node, unsigned worker);
+  void make_room(unsigned worker);
   Opened pin_or_reopen(DirectoryNode& node, unsigned worker);
   Opened reopen_below(int directory, DirectoryNode& node, unsigned worker);
+
+  void bring_back_ancestor(DirectoryNode& node, int fd);
+  void climb(DirectoryNode& node, int fd, DirectoryNode& goal);
+  bool take_back(DirectoryNode& node, int fd);
 
   void shelve(DirectoryNode& node, unsigned worker);
   void unshelve(DirectoryNode& node);
@@ -99,6 +107,7 @@ class OpenDirectories {
   std::atomic<unsigned> budget_;
   std::atomic<unsigned> open_{0};
   std::atomic<int> patience_ms_;  ///< what is left of waiting for descriptors
+  std::atomic<bool> gave_back_{false};  ///< ever
 };
 
 }  // namespace pwalk

@@ -16,7 +16,7 @@ std::string_view PathCursor::move_to(const NodePtr& node, std::string_view root_
     if (next->parent())
       path_.append("/").append(next->name_view());
     else
-      path_.assign(root_path);
+      path_.assign(root_path == "/" ? "" : root_path);  // batches carry `/` as the empty path
     chain_.push_back({next, path_.size()});
   }
   current_ = node;

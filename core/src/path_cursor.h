@@ -13,7 +13,8 @@ namespace pwalk {
 /// components and not of the depth: a chain of 10,000 is linear.
 class PathCursor {
  public:
-  /// Path of `node`, whose root's path is `root_path`. Valid until the next move.
+  /// Path of `node`, whose root's path is `root_path`; empty for `/`. Valid until
+  /// the next move.
   std::string_view move_to(const NodePtr& node, std::string_view root_path);
 
   /// The current path without its root's, and without a slash in front.
