@@ -62,8 +62,22 @@ ScanStatus status_in(int directory, const std::string& name) {
   return *std::move(status);
 }
 
-bool is_scan(const std::string& name) { return bool(check_scan_name(name)); }
+/// Left by a scanner killed before its scan appeared, or a cleaner killed at work.
 bool is_debris(const std::string& name) { return name.starts_with(".new-") || name.starts_with(".dead-"); }
+
+/// The scan directories of a runtime directory: names that a scan may have, with a socket in them.
+bool is_scan(int runtime, const std::string& name) {
+  if (!check_scan_name(name)) return false;
+  const auto directory = open_scan_directory(runtime, name);
+  return directory && is_scan_directory(directory->get());
+}
+
+/// Nothing has the name, or a dead scan that will make way.
+bool is_free(int runtime, const std::string& name) {
+  const auto taken = open_scan_directory(runtime, name);
+  if (!taken) return taken.error().code == ENOENT;
+  return is_scan_directory(taken->get()) && !is_alive(taken->get());
+}
 
 std::string valid_name(std::string_view wanted) {
   while (!wanted.empty() && wanted.front() == '/') wanted.remove_prefix(1);
@@ -120,9 +134,9 @@ Result<std::vector<ScanStatus>> list_scans(const std::string& path) {
   std::sort(names->begin(), names->end());
   std::vector<ScanStatus> scans;
   for (const std::string& name : *names) {
-    if (!is_scan(name)) continue;
+    if (!is_scan(runtime->get(), name)) continue;
     const auto directory = open_scan_directory(runtime->get(), name);
-    if (!directory) continue;  // gone in the meantime, or no directory at all
+    if (!directory) continue;  // gone in the meantime
     scans.push_back(status_in(directory->get(), name));
     struct stat attributes {};
     if (::fstat(directory->get(), &attributes) == 0) scans.back().user = user_named(attributes.st_uid);
@@ -137,9 +151,10 @@ Result<std::vector<std::string>> remove_dead_scans(const std::string& path) {
   const auto names = names_in(runtime->get());
   if (!names) return tl::unexpected(names.error());
   std::vector<std::string> removed;
-  for (const std::string& name : *names)
-    if (is_scan(name) || is_debris(name))
-      if (remove_dead_directory(runtime->get(), name) && is_scan(name)) removed.push_back(name);
+  for (const std::string& name : *names) {
+    const bool scan = is_scan(runtime->get(), name);
+    if ((scan || is_debris(name)) && remove_dead_directory(runtime->get(), name) && scan) removed.push_back(name);
+  }
   std::sort(removed.begin(), removed.end());
   return removed;
 }
@@ -149,6 +164,7 @@ Result<void> remove_scan(const std::string& path, const std::string& name) {
   auto runtime = open_runtime_directory(path, false);
   if (!runtime && runtime.error().code == ENOENT) return fail(ENOENT, fmt::format("no scan '{}'", name));
   if (!runtime) return tl::unexpected(runtime.error());
+  if (!is_scan(runtime->get(), name)) return fail(ENOENT, fmt::format("no scan '{}'", name));
   return remove_dead_directory(runtime->get(), name);
 }
 
@@ -165,8 +181,7 @@ std::string unique_scan_name(const std::string& wanted) {
   if (!runtime) return base;
   std::string name = base;
   for (unsigned number = 2;; ++number) {
-    const auto taken = open_scan_directory(runtime->get(), name);
-    if (!taken || !is_alive(taken->get())) return name;
+    if (is_free(runtime->get(), name)) return name;
     name = fmt::format("{}-{}", base, number);
   }
 }

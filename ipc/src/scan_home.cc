@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <utility>
@@ -46,13 +47,22 @@ int rename_without_replacing(int directory, const std::string& from, const std::
 /// somebody's. False: somebody else has it.
 bool lock_directory(int directory) { return ::flock(directory, LOCK_EX | LOCK_NB) == 0; }
 
-/// Unlinks whatever is in it but directories; nothing is followed.
-void empty(int directory) {
-  if (auto names = names_in(directory))
-    for (const std::string& name : *names) ::unlinkat(directory, name.c_str(), 0);
+bool is_being_made(const std::string& name) { return name.starts_with(kBeingMade); }
+
+/// All that a scanner ever puts there is its socket. Whatever else lies in it is
+/// somebody's, and the directory is left alone.
+bool holds_only_a_socket(int directory) {
+  const auto names = names_in(directory);
+  return names && std::all_of(names->begin(), names->end(), [](const std::string& name) { return name == kSocketName; });
 }
 
-bool is_being_made(const std::string& name) { return name.starts_with(kBeingMade); }
+/// Removes the emptied directory `name`; `directory` is open on it.
+Result<void> dismantle(int runtime, int directory, const std::string& name) {
+  ::unlinkat(directory, kSocketName, 0);
+  if (::unlinkat(runtime, name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT)
+    return fail_errno(fmt::format("cannot remove the scan directory '{}'", name));
+  return {};
+}
 
 }  // namespace
 
@@ -99,10 +109,10 @@ Result<void> ScanHome::appear() {
     }
     if (error != EEXIST) return fail(error, fmt::format("cannot name the scan '{}'", name_));
     const auto removed = remove_dead_directory(runtime_.get(), name_);
-    if (!removed && removed.error().code == EBUSY) break;
-    if (!removed && removed.error().code != ENOENT) return tl::unexpected(removed.error());
+    if (!removed && removed.error().code == EBUSY) return fail(EEXIST, fmt::format("a live scan is named '{}'", name_));
+    if (!removed && removed.error().code != ENOENT) return fail(EEXIST, removed.error().what);
   }
-  return fail(EEXIST, fmt::format("a live scan is named '{}'", name_));
+  return fail(EEXIST, fmt::format("others keep taking the name '{}'", name_));
 }
 
 ScanHome::ScanHome(ScanHome&& other) noexcept
@@ -117,11 +127,15 @@ ScanHome::~ScanHome() {
   if (present_.empty() || owner_ != ::getpid()) return;
   const std::string aside = fresh_name(kBeingRemoved);
   const bool moved = rename_without_replacing(runtime_.get(), present_, aside) == 0;
-  empty(directory_.get());
-  ::unlinkat(runtime_.get(), moved ? aside.c_str() : present_.c_str(), AT_REMOVEDIR);
+  static_cast<void>(dismantle(runtime_.get(), directory_.get(), moved ? aside : present_));
 }
 
 // ---- other scans' -----------------------------------------------------------
+
+bool is_scan_directory(int directory) {
+  struct stat status {};
+  return ::fstatat(directory, kSocketName, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(status.st_mode);
+}
 
 bool is_alive(int scan_directory) {
   auto socket = connect_in(scan_directory);
@@ -147,6 +161,8 @@ Result<void> remove_dead_directory(int runtime, const std::string& name) {
   const auto alive = fail(EBUSY, fmt::format("the scan '{}' is alive", name));
   if (is_being_made(name) && !lock_directory(directory->get())) return alive;
   if (is_alive(directory->get())) return alive;
+  if (!holds_only_a_socket(directory->get()))
+    return fail(ENOTEMPTY, fmt::format("'{}' holds more than a dead scan leaves", name));
   const std::string aside = fresh_name(kBeingRemoved);
   if (const int error = rename_without_replacing(runtime, name, aside); error != 0)
     return fail(error, fmt::format("cannot move the dead scan '{}' aside", name));
@@ -157,10 +173,7 @@ Result<void> remove_dead_directory(int runtime, const std::string& name) {
     rename_without_replacing(runtime, aside, name);
     return alive;
   }
-  empty(moved->get());
-  if (::unlinkat(runtime, aside.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT)
-    return fail_errno(fmt::format("cannot remove what the dead scan '{}' left", name));
-  return {};
+  return dismantle(runtime, moved->get(), aside);
 }
 
 Result<std::vector<std::string>> names_in(int directory) {

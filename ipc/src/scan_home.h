@@ -48,8 +48,12 @@ bool is_alive(int scan_directory);
 /// Opens the scan directory `name` without following a link. ENOENT, ENOTDIR, EPERM.
 Result<UniqueFd> open_scan_directory(int runtime, const std::string& name);
 
+/// Is it a scan's at all, dead or alive? It then has a socket.
+bool is_scan_directory(int directory);
+
 /// Removes the directory of the dead scan `name`: moved aside first, looked at
-/// again, then emptied and unlinked. ENOENT; EBUSY: it is alive.
+/// again, then its socket and itself unlinked. ENOENT; EBUSY: it is alive;
+/// ENOTEMPTY: it holds something that no scanner put there.
 Result<void> remove_dead_directory(int runtime, const std::string& name);
 
 /// Entries of the runtime directory, in no order, without "." and "..".
