@@ -57,10 +57,16 @@ TEST(BlockPoolTest, RequireTakesThemOrNamesTheShortage) {
 }
 
 TEST(BlockPoolTest, ReservedPagesAreUsedWhenThereAreSome) {
-  if (free_reserved_pages().value_or(0) < 2) GTEST_SKIP() << "no 2 MiB pages are reserved (vm.nr_hugepages)";
-  const auto pool = BlockPool::create(2u << 20, HugePages::automatic);
-  ASSERT_TRUE(pool);
-  EXPECT_EQ(pool->pages(), "2M reserved");
+  const std::uint64_t free = free_reserved_pages().value_or(0);
+  if (free == 0) GTEST_SKIP() << "no 2 MiB pages are reserved (vm.nr_hugepages)";
+  const auto required = BlockPool::create(2u << 20, HugePages::require);
+  ASSERT_TRUE(required) << required.error().message();
+  EXPECT_EQ(required->pages(), "2M reserved");
+  EXPECT_EQ(page_backing(required->data(), required->bytes()).reserved, required->bytes());
+  EXPECT_EQ(free_reserved_pages(), free - 1);
+  const auto automatic = BlockPool::create(2u << 20, HugePages::automatic);
+  ASSERT_TRUE(automatic);
+  EXPECT_EQ(automatic->pages() == "2M reserved", free - 1 >= 2) << "half of the free ones are others'";
 }
 
 TEST(BlockPoolTest, TooLittleMemoryIsAnErrorAtOnce) {
