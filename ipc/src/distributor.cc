@@ -188,12 +188,14 @@ Result<Distributor::Admission> Distributor::attach(StartAt start, std::string la
   return Admission{seat, entrance->missed_rows};
 }
 
-/// An eighth of what is left of half the pool: newcomers always get something
-/// until it is used up, and all consumers together never pin the other half.
+/// An eighth of what is left of half the pool, so that newcomers get something for
+/// long and the other half is never pinned. At least two blocks as long as there
+/// are: whoever reads one batch after the other still has the last one when the
+/// next comes.
 std::uint32_t Distributor::grant() const {
   const std::uint32_t half = std::uint32_t(pool_.size() / kBlockBytes / 2);
   const std::uint32_t left = half - granted_blocks_;
-  return left == 0 ? 0 : std::max<std::uint32_t>(1, left / 8);
+  return std::min(left, std::max(2u, left / 8));
 }
 
 std::uint64_t Distributor::gone_rows() const {

@@ -231,6 +231,18 @@ TEST_F(DistributorTest, ADetachedConsumersLeaseStaysAsItWas) {
   EXPECT_TRUE(distributor_->settled(*seat));
 }
 
+TEST_F(DistributorTest, GrantsNeverReachTheOtherHalf) {
+  std::vector<std::shared_ptr<Seat>> seats;
+  std::vector<std::uint32_t> grants;
+  for (int i = 0; i < 4; ++i) {
+    seats.push_back(attach());
+    grants.push_back(seats.back()->grant_blocks);
+  }
+  EXPECT_EQ(grants, (std::vector<std::uint32_t>{2, 2, 0, 0}));
+  distributor_->forget(seats[0]);
+  EXPECT_EQ(attach()->grant_blocks, 2u) << "what the dead had is granted again";
+}
+
 /// What a consumer could write on its own page, and no honest one would.
 class LiarTest : public DistributorTest {
  protected:

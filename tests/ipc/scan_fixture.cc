@@ -94,9 +94,9 @@ struct ServedScan::Server {
   std::thread thread;
 };
 
-ServedScan::ServedScan(const std::string& name, std::uint64_t pool_bytes, unsigned lanes) {
-  auto session = ScanSession::create(
-      {.name = name, .roots = {"/numbered"}, .pool_bytes = pool_bytes, .huge_pages = HugePages::off, .lanes = lanes});
+ServedScan::ServedScan(const std::string& name, std::uint64_t pool_bytes, HugePages pages) {
+  auto session =
+      ScanSession::create({.name = name, .roots = {"/numbered"}, .pool_bytes = pool_bytes, .huge_pages = pages});
   if (!session) throw std::runtime_error(session.error().message());
   session_ = std::make_unique<ScanSession>(*std::move(session));
   server_ = std::make_unique<Server>(*session_);
@@ -106,11 +106,6 @@ ServedScan::~ServedScan() {
   server_->done = true;
   session_->wake();
   server_->thread.join();
-}
-
-bool wait_briefly() {
-  std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  return true;
 }
 
 }  // namespace pwalk::ipc::testing

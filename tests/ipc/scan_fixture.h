@@ -4,6 +4,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "pwalk/ipc/scan_session.h"
@@ -53,7 +54,7 @@ class RowTally {
   void add(const schema::EntryBatchView& view);
   std::uint64_t rows() const { return rows_; }
   /// Every row of [0, total) came exactly once.
-  ::std::string missing_or_doubled(std::uint64_t total) const;
+  std::string missing_or_doubled(std::uint64_t total) const;
 
  private:
   std::vector<std::uint8_t> seen_;
@@ -63,34 +64,24 @@ class RowTally {
 /// A session of the given pool, with its control thread running for as long as it lives.
 class ServedScan {
  public:
-  explicit ServedScan(const std::string& name, std::uint64_t pool_bytes = 2u << 20, unsigned lanes = 0);
+  explicit ServedScan(const std::string& name, std::uint64_t pool_bytes = 2u << 20, HugePages pages = HugePages::off);
   ~ServedScan();
   ScanSession& session() { return *session_; }
   ScanSession* operator->() { return session_.get(); }
-  /// Waits until `condition` or 20 s have passed. False: it did not come.
-  template <class Condition>
-  bool wait_until(Condition&& condition);
-
  private:
   struct Server;
   std::unique_ptr<ScanSession> session_;
   std::unique_ptr<Server> server_;
 };
 
-bool wait_briefly();  ///< 1 ms, for wait_until
-
+/// Waits for `condition` as long as any machine could need. False: it did not come.
 template <class Condition>
 bool eventually(Condition&& condition) {
   for (int i = 0; i < 20'000; ++i) {
     if (condition()) return true;
-    wait_briefly();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   return condition();
-}
-
-template <class Condition>
-bool ServedScan::wait_until(Condition&& condition) {
-  return eventually(condition);
 }
 
 }  // namespace pwalk::ipc::testing
