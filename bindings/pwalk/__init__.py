@@ -10,7 +10,7 @@ import logging
 from pwalk._core import __version__
 from pwalk.batch import FLAGS, OPERATIONS, STRUCTURED, Batch, DirectoryRecord
 from pwalk.config import Config
-from pwalk.consumer import Consumer, ConsumerStats, attach
+from pwalk.consumer import ArrowStream, Consumer, ConsumerStats, attach
 from pwalk.errors import Evicted, MissedEntries, ProtocolError, PwalkError, ScannerDied, ScannerError
 from pwalk.scanner import Scan, scan
 
@@ -18,6 +18,7 @@ __all__ = [
     "FLAGS",
     "OPERATIONS",
     "STRUCTURED",
+    "ArrowStream",
     "Batch",
     "Config",
     "Consumer",

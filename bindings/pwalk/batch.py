@@ -8,7 +8,7 @@ import operator
 import os
 import pwd
 import time
-from typing import TYPE_CHECKING, Any, Iterable, NamedTuple, Sequence, Union
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Sequence, Union
 
 import numpy as np
 
@@ -32,6 +32,8 @@ STRUCTURED = np.dtype(
 
 Moment = Union[int, float, datetime.datetime, datetime.timedelta, "np.datetime64"]
 Text = Union[str, bytes]
+TextType = Literal["binary", "utf8"]
+OnError = Literal["replace", "null"]
 
 
 class DirectoryRecord(NamedTuple):
@@ -319,7 +321,7 @@ class Batch:
         """
         found = np.ones(len(self), dtype=bool)
         if type is not None:
-            found &= np.isin(self["type"], np.frombuffer(_type_letters(type), dtype=np.uint8))
+            found &= _one_of(_type_letters(type))[self["type"]]
         if suffix is not None:
             found &= self._handle.names_end_with(_suffixes(suffix))
         if larger is not None:
@@ -366,6 +368,37 @@ class Batch:
         """
         return type(self)(self._handle.copy())
 
+    def __arrow_c_schema__(self) -> object:
+        """The batch's Arrow schema, as an ``arrow_schema`` capsule; see `__arrow_c_array__`."""
+        return _core.arrow_schema(self._handle, "binary", "replace")
+
+    def __arrow_c_array__(
+        self, requested_schema: object = None, *, text: TextType = "binary", on_error: OnError = "replace"
+    ) -> tuple[object, object]:
+        """The batch as an Arrow struct array: ``arrow_schema`` and ``arrow_array`` capsules.
+
+        Columns point into the shared memory, except those that are constant in the batch,
+        which Arrow has to have written out. ``directory`` is dictionary-encoded. Unknown
+        values are null. Every part keeps the batch held until it is released, by any thread.
+
+        Parameters
+        ----------
+        requested_schema : capsule, optional
+            An ``arrow_schema`` capsule. One whose ``name`` is UTF-8 text asks for ``text="utf8"``;
+            nothing else can be chosen.
+        text : {"binary", "utf8"}
+            The type of names and directories. They are bytes, and need not be UTF-8.
+        on_error : {"replace", "null"}
+            What becomes of text that is not UTF-8, with ``text="utf8"``: U+FFFD instead of each
+            byte that does not fit, or null.
+
+        Raises
+        ------
+        OverflowError
+            The batch's text is longer than 2 GiB.
+        """
+        return _core.arrow_array(self._handle, requested_schema, text, on_error)
+
     def release(self) -> None:
         """Gives the batch back to the scanner now, instead of when the last reference goes.
 
@@ -388,6 +421,13 @@ def _type_letters(letters: str) -> bytes:
     if not isinstance(letters, str) or not letters or any(letter not in allowed for letter in letters):
         raise ValueError(f"type {letters!r}: allowed are one or more of the letters {' '.join(allowed)}")
     return letters.encode()
+
+
+def _one_of(letters: bytes) -> npt.NDArray[np.bool_]:
+    """For each possible byte, whether it is one of these."""
+    table = np.zeros(256, dtype=bool)
+    table[np.frombuffer(letters, dtype=np.uint8)] = True
+    return table
 
 
 def _suffixes(given: Text | Sequence[Text]) -> list[bytes]:

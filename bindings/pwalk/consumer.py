@@ -8,12 +8,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Iterator, Literal, NamedTuple, TypeVar
 
 from pwalk import _core
-from pwalk.batch import Batch
+from pwalk.batch import Batch, OnError, TextType
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["Consumer", "ConsumerStats", "attach"]
+__all__ = ["ArrowStream", "Consumer", "ConsumerStats", "attach"]
 
 Self = TypeVar("Self", bound="Consumer")
 StartAt = Literal["first", "oldest", "now"]
@@ -152,6 +152,31 @@ class Consumer:
         """What was read so far."""
         return ConsumerStats._make(self._handle.stats())
 
+    def __arrow_c_stream__(
+        self, requested_schema: object = None, *, text: TextType = "binary", on_error: OnError = "replace"
+    ) -> object:
+        """What is left of the scan as an Arrow stream: an ``arrow_array_stream`` capsule.
+
+        Takes the batches as iterating does, one array each; see `Batch.__arrow_c_array__`
+        for the parameters and for what is in them. A scanner that died ends the stream with
+        an error, after everything that was published.
+        """
+        return _core.arrow_stream(self._handle, requested_schema, text, on_error)
+
+    def arrow(self, *, text: TextType = "binary", on_error: OnError = "replace") -> ArrowStream:
+        """The same for a library that asks for the stream itself.
+
+        Examples
+        --------
+        >>> import pwalk
+        >>> with pwalk.scan(example_tree) as scan:
+        ...     stream = scan.arrow(text="utf8")
+        ...     capsule = stream.__arrow_c_stream__()  # a library would do this
+        >>> "arrow_array_stream" in repr(capsule)
+        True
+        """
+        return ArrowStream(self, text, on_error)
+
     def in_pool(self, array: npt.NDArray[Any]) -> bool:
         """Whether an array's memory is the scan's shared memory, that is, no copy."""
         return self._handle.in_pool(array.__array_interface__["data"][0])
@@ -167,6 +192,30 @@ class Consumer:
     def __repr__(self) -> str:
         state = "closed" if self.closed else "ended" if self._handle.ended else "reading"
         return f"<pwalk.{type(self).__name__} {self.name!r} {state}, {self.stats.rows} rows>"
+
+
+class ArrowStream:
+    """A consumer as a source of Arrow data, with its text as it was asked for; made by `Consumer.arrow`.
+
+    Libraries take it wherever they take an object with ``__arrow_c_stream__``. It can be
+    read once.
+
+    Examples
+    --------
+    >>> import pwalk
+    >>> with pwalk.scan(example_tree) as scan:
+    ...     isinstance(scan.arrow(), ArrowStream)
+    True
+    """
+
+    def __init__(self, consumer: Consumer, text: TextType, on_error: OnError) -> None:
+        self._consumer = consumer
+        self._text = text
+        self._on_error = on_error
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """An ``arrow_array_stream`` capsule, see `Consumer.__arrow_c_stream__`."""
+        return self._consumer.__arrow_c_stream__(requested_schema, text=self._text, on_error=self._on_error)
 
 
 def attach(

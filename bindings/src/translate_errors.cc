@@ -47,6 +47,8 @@ void raise(const Error& error, const std::string& filename) {
     case EMLINK:  // several scans, and none was named
     case EBADF:   // closed
       raise_object(py::reinterpret_borrow<py::object>(PyExc_ValueError)(text_of(error.what)));
+    case EOVERFLOW:
+      raise_object(py::reinterpret_borrow<py::object>(PyExc_OverflowError)(text_of(error.what)));
     case ECANCELED:
       raise_pwalk("Evicted", error.what);
     case EPROTO:
