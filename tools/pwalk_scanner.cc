@@ -8,6 +8,7 @@
 #include "process/privilege.h"
 #include "process/signals.h"
 #include "scan/explanation.h"
+#include "scan/image_jobs.h"
 #include "scan/scan_run.h"
 #include "text/escape.h"
 #include "version.h"
@@ -45,6 +46,9 @@ int scan(int argc, char** argv) {
   }
   if (command_line.arguments().empty()) return refuse("no PATH given; allowed are one or more, see --help");
 
+  if (options.publish.keep_limit && !options.publish.keep) return refuse("--keep-limit limits --keep, which is not given");
+  if (options.publish.save)
+    leave_out_saved_file(*options.publish.save, command_line.arguments(), options.scan.traversal);
   const auto plan = resolve_plan(options.scan, command_line.arguments());
   if (!plan)
     return refuse(escaped(plan.error().code == EINVAL ? plan.error().what : plan.error().message()));

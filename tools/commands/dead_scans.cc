@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "process/message.h"
+#include "pwalk/ipc/kept_images.h"
 #include "pwalk/ipc/scan_directory.h"
 #include "text/escape.h"
 
@@ -14,6 +17,9 @@ std::vector<std::string> clear_dead_scans() {
     if (removed.error().code != ENOENT) say("pwalk", escaped(removed.error().message()));
     return {};
   }
+  if (auto images = ipc::remove_abandoned_images(ipc::runtime_directory()))
+    for (std::string& name : *images)
+      if (std::find(removed->begin(), removed->end(), name) == removed->end()) removed->push_back(std::move(name));
   std::string names;
   for (const std::string& name : *removed) names += (names.empty() ? "" : ", ") + escaped(name);
   if (!names.empty()) say("pwalk", "removed what dead scans left: " + names);

@@ -1,3 +1,4 @@
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -7,6 +8,7 @@
 #include "commands/dead_scans.h"
 #include "commands/usage.h"
 #include "process/message.h"
+#include "pwalk/ipc/kept_images.h"
 #include "pwalk/ipc/scan_directory.h"
 #include "text/escape.h"
 #include "text/figures.h"
@@ -73,6 +75,40 @@ nlohmann::ordered_json json_of(const ipc::ScanStatus& scan) {
   return object;
 }
 
+std::string utc(std::int64_t ns) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time_t(ns / 1'000'000'000)));
+}
+
+/// A kept image as a line among the scans. A damaged one says so.
+ipc::ScanStatus status_of(const ipc::KeptImage& kept) {
+  ipc::ScanStatus status;
+  status.name = kept.name;
+  const auto results = ResultsFilesystem::open(kept.file);
+  if (!results) {
+    status.state = "damaged image";
+    return status;
+  }
+  status.roots = results->facts().roots;
+  status.state = results->state() == image::ImageState::complete    ? "image"
+                 : results->state() == image::ImageState::cut_short ? "image, cut short"
+                                                                    : "growing image";
+  status.started = utc(results->facts().started_ns);
+  status.entries = results->totals().rows;
+  status.errors = results->totals().errors;
+  status.pool_bytes = results->bytes();
+  return status;
+}
+
+/// Live scans and what dead ones left, then images.
+Result<std::vector<ipc::ScanStatus>> everything() {
+  auto scans = ipc::list_scans(ipc::runtime_directory());
+  if (!scans) return scans;
+  const auto images = ipc::kept_images(ipc::runtime_directory());
+  if (!images) return tl::unexpected(images.error());
+  for (const ipc::KeptImage& kept : *images) scans->push_back(status_of(kept));
+  return scans;
+}
+
 std::string json_text(const std::vector<ipc::ScanStatus>& scans) {
   auto list = nlohmann::ordered_json::array();
   for (const ipc::ScanStatus& scan : scans) list.push_back(json_of(scan));
@@ -83,11 +119,11 @@ std::string json_text(const std::vector<ipc::ScanStatus>& scans) {
 
 int run_scans(int argc, const char* const* argv) {
   ScansOptions options;
-  CommandLine command_line(kProgram, "[--json]", "Lists live scans and what dead ones left.");
+  CommandLine command_line(kProgram, "[--json]", "Lists live scans, what dead ones left, and kept images.");
   command_line.add("Output", options, kScansSpecs);
   if (auto code = parse_or_exit(command_line, argc, argv, 0)) return *code;
   clear_dead_scans();
-  auto scans = ipc::list_scans(ipc::runtime_directory());
+  auto scans = everything();
   if (!scans && scans.error().code != ENOENT) {
     say(kProgram, escaped(scans.error().message()));
     return kCutShort;

@@ -11,6 +11,7 @@
 #include "process/signals.h"
 #include "pwalk/ipc/scan_directory.h"
 #include "pwalk/publish/publisher.h"
+#include "scan/image_jobs.h"
 #include "scan/progress_line.h"
 #include "scan/scan_name.h"
 #include "scan/scan_summary.h"
@@ -50,6 +51,8 @@ int close_summary(ScanSummary summary, publish::Outcome outcome, const OutputOpt
   summary.finished = std::chrono::system_clock::now();
   summary.usage = process_usage();
   if (!summary.outcome.problem.empty()) say(kProgram, escaped(summary.outcome.problem));
+  for (const publish::ImageOutcome& image : summary.outcome.images)
+    if (!image.problem.empty()) say(kProgram, "no image: " + escaped(image.problem));
   if (output.json) write_all(STDOUT_FILENO, summary.to_json().dump() + "\n");
   if (!output.quiet) say(kProgram, summary.to_text());
   return summary.exit_code();
@@ -75,8 +78,14 @@ int publish_into(ipc::ScanSession& session, const ScannerOptions& options, const
                  ScanSummary summary) {
   summary.name = session.name();
   summary.pages = session.pool().pages;
+  auto images = begin_images(options.publish, plan, session.name(), summary.started);
+  if (!images) {
+    say(kProgram, escaped(images.error().message()));
+    return kCutShort;
+  }
   ProgressLine progress(session.name(), options.output.progress, options.output.quiet);
-  auto outcome = publish::run(plan, session, options.publish, options.output.json, observer_of(progress));
+  auto outcome = publish::run(plan, session, options.publish, options.output.json, observer_of(progress),
+                              *std::move(images));
   progress.clear();
   const bool abandoned = outcome.abandoned;
   const int code = close_summary(std::move(summary), std::move(outcome), options.output);

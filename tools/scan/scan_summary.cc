@@ -59,6 +59,19 @@ ordered_json root_object(const RootStats& root) {
   return object;
 }
 
+ordered_json image_objects(const std::vector<publish::ImageOutcome>& images) {
+  auto objects = ordered_json::array();
+  for (const publish::ImageOutcome& image : images) {
+    ordered_json object;
+    put_path(object, "file", image.file);
+    object["bytes"] = image.bytes;
+    object["complete"] = image.complete;
+    if (!image.problem.empty()) object["problem"] = escaped(image.problem);
+    objects.push_back(std::move(object));
+  }
+  return objects;
+}
+
 ordered_json root_names(const std::vector<std::string>& roots) {
   auto names = ordered_json::array();
   for (const std::string& root : roots) names.push_back(is_utf8(root) ? root : escaped(root));
@@ -96,6 +109,8 @@ bool ScanSummary::complete() const {
 
 int ScanSummary::exit_code() const {
   if (!complete()) return kCutShort;
+  for (const publish::ImageOutcome& image : outcome.images)
+    if (!image.problem.empty()) return kWithErrors;
   return outcome.stats.counts.errors > 0 ? kWithErrors : kComplete;
 }
 
@@ -127,6 +142,7 @@ nlohmann::ordered_json ScanSummary::to_json() const {
   auto per_root = ordered_json::array();
   for (const RootStats& root : stats.roots) per_root.push_back(root_object(root));
   object["per_root"] = std::move(per_root);
+  if (!outcome.images.empty()) object["images"] = image_objects(outcome.images);
   return object;
 }
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "pwalk/base/cache_line.h"
+#include "pwalk/image/image_writer.h"
 
 namespace pwalk::image {
 namespace {
@@ -61,6 +62,24 @@ Result<UniqueFd> create_locked(const std::string& partial) {
 }
 
 }  // namespace
+
+bool is_locked(int fd) {
+  struct flock lock{};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  // A file system without such locks cannot tell; then it may be so.
+  return ::fcntl(fd, F_OFD_GETLK, &lock) != 0 || lock.l_type != F_UNLCK;
+}
+
+bool is_being_written(const std::string& partial_file) {
+  const UniqueFd fd(::open(partial_file.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+  return fd && is_locked(fd.get());
+}
+
+bool remove_if_abandoned(const std::string& partial_file) {
+  struct stat facts{};
+  return ::lstat(partial_file.c_str(), &facts) == 0 && S_ISREG(facts.st_mode) && bool(remove_leftover(partial_file));
+}
 
 Result<AppendFile> AppendFile::create(const std::string& file, std::uint64_t max_bytes) {
   if (file.empty() || file.back() == '/') return fail(EINVAL, "an image needs a file name, not '" + file + "'");

@@ -44,6 +44,9 @@ class AppendFile {
   std::uint64_t end_ = 0, max_bytes_ = 0;
 };
 
+/// Some other open file holds a writer's lock on this one.
+bool is_locked(int fd);
+
 /// Anything without padding as the bytes it is written as.
 template <class T>
 std::span<const std::byte> bytes_of(const T& value) {

@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <array>
 
+#include "append_file.h"
+
 namespace pwalk::image {
 namespace {
 
@@ -88,12 +90,6 @@ Result<void> ImageFile::fetch(std::uint64_t offset, std::uint64_t bytes) {
   return copied_ ? read(offset, {base_ + offset, bytes}) : Result<void>{};
 }
 
-bool ImageFile::being_written() const {
-  struct flock lock{};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  // A file system without such locks cannot tell; then it may be so.
-  return ::fcntl(fd_->get(), F_OFD_GETLK, &lock) != 0 || lock.l_type != F_UNLCK;
-}
+bool ImageFile::being_written() const { return is_locked(fd_->get()); }
 
 }  // namespace pwalk::image

@@ -66,6 +66,8 @@ Decision AttendancePolicy::gather(const Facts& facts) {
   Decision decision;
   if (facts.stop_requested) {
     decision = cut_short(facts, Ending::interrupted);
+  } else if (!facts.images_settled) {
+    return decision;  // a matter of milliseconds
   } else if (facts.attendance.attached >= limits_.consumers) {
     phase_ = Phase::walking;
     note_absence(facts, false);

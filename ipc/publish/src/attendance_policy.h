@@ -33,7 +33,8 @@ struct AttendanceLimits {
 /// What is so at one moment.
 struct Facts {
   Clock::time_point now;
-  ipc::Attendance attendance;
+  ipc::Attendance attendance;  ///< without those who build images
+  bool images_settled = true;  ///< nobody who builds an image still has to attach
   bool starved = false;       ///< a worker waits for room in the pool
   bool walk_ended = false;    ///< every worker has returned
   bool walk_complete = false; ///< meaningful once walk_ended

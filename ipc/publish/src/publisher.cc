@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "attendance_policy.h"
+#include "image_builder.h"
 #include "lane_sink.h"
 #include "pwalk/scanner.h"
 
@@ -35,13 +36,14 @@ struct Walk {
 class PublishedScan {
  public:
   PublishedScan(const ScanPlan& plan, ipc::ScanSession& session, const AttendanceLimits& limits,
-                const Observer& observer)
+                const Observer& observer, std::vector<ImageJob> images)
       : session_(session),
         observer_(observer),
         needed_(limits.consumers),
         policy_(limits),
         walk_(std::make_unique<Walk>(plan, session)) {
     session_.reuse_without_consumers(limits.reuse_unattended);
+    for (ImageJob& job : images) builders_.push_back(std::make_unique<ImageBuilder>(std::move(job), session.name()));
   }
 
   Outcome run() {
@@ -63,6 +65,8 @@ class PublishedScan {
   void tell(Notice notice, const ipc::Attendance& attendance);
   void end(Ending ending);
   void leave();
+  void finish_images();
+  ipc::Attendance attendance_without_builders() const;
   milliseconds slice() const;
 
   ipc::ScanSession& session_;
@@ -70,6 +74,7 @@ class PublishedScan {
   const unsigned needed_;
   AttendancePolicy policy_;
   std::unique_ptr<Walk> walk_;
+  std::vector<std::unique_ptr<ImageBuilder>> builders_;
   const Clock::time_point began_ = Clock::now();
   Clock::time_point drain_began_{};
   Clock::time_point next_progress_{};
@@ -90,14 +95,26 @@ Facts PublishedScan::facts() {
   facts.walk_ended = started_ && walk_->ended.load(std::memory_order_acquire);
   if (facts.walk_ended && !final_stats_) final_stats_ = walk_->scanner.wait();
   facts.walk_complete = final_stats_ && final_stats_->complete;
-  facts.attendance = session_.attendance();
+  facts.attendance = attendance_without_builders();
+  facts.images_settled = std::all_of(builders_.begin(), builders_.end(), [](const auto& builder) { return builder->settled(); });
   facts.starved = session_.starved();
   facts.stop_requested = observer_.stop_requested ? observer_.stop_requested() : 0;
   return facts;
 }
 
+/// Those who came from outside. `all_finished` is about everybody: an image that is
+/// not complete is waited for like any consumer.
+ipc::Attendance PublishedScan::attendance_without_builders() const {
+  ipc::Attendance attendance = session_.attendance();
+  for (const auto& builder : builders_) {
+    if (builder->attached() && attendance.attached > 0) --attendance.attached;
+    if (builder->ever_attached() && attendance.ever > 0) --attendance.ever;
+  }
+  return attendance;
+}
+
 void PublishedScan::carry_out(const Decision& decision) {
-  if (decision.notice != Notice::none) tell(decision.notice, session_.attendance());
+  if (decision.notice != Notice::none) tell(decision.notice, attendance_without_builders());
   if (decision.start_walk) start_walk();
   if (decision.cancel_walk && started_) walk_->scanner.cancel();
   if (decision.refuse_batches) session_.stop();
@@ -156,9 +173,23 @@ void PublishedScan::end(Ending ending) {
   session_.finish(false);
 }
 
+/// Images are finished after the stream's end: their last merge and their writes
+/// to the device take a moment.
+void PublishedScan::finish_images() {
+  for (const auto& builder : builders_) {
+    while (!builder->done()) {
+      if (observer_.stop_requested && observer_.stop_requested() >= 2) builder->give_up();
+      session_.serve(kUnhurriedSlice);
+    }
+    outcome_.images.push_back(builder->outcome());
+  }
+  builders_.clear();
+}
+
 /// Collects the figures. Workers that do not return in time (a hung mount) are
 /// left behind together with what they use.
 void PublishedScan::leave() {
+  finish_images();
   const auto patience = Clock::now() + kFarewell;
   const auto returned = [&] { return !started_ || walk_->ended.load(std::memory_order_acquire); };
   while (!returned() && Clock::now() < patience) std::this_thread::sleep_for(kBriskSlice);
@@ -190,9 +221,10 @@ std::optional<Outcome> nothing_to_walk(const ScanPlan& plan) {
 }
 
 Outcome run(const ScanPlan& plan, ipc::ScanSession& session, const PublishOptions& options,
-            bool reuse_unattended, const Observer& observer) {
+            bool reuse_unattended, const Observer& observer, std::vector<ImageJob> images) {
   if (auto outcome = nothing_to_walk(plan)) return *std::move(outcome);
-  return PublishedScan(plan, session, AttendanceLimits::of(options, reuse_unattended), observer).run();
+  const AttendanceLimits limits = AttendanceLimits::of(options, reuse_unattended || !images.empty());
+  return PublishedScan(plan, session, limits, observer, std::move(images)).run();
 }
 
 }  // namespace pwalk::publish

@@ -68,4 +68,10 @@ class ImageWriter {
   std::unique_ptr<Impl> impl_;
 };
 
+/// Somebody holds the writer's lock on this FILE.partial. False also if it is not there.
+bool is_being_written(const std::string& partial_file);
+
+/// Removes a FILE.partial that nobody is writing. True if it did.
+bool remove_if_abandoned(const std::string& partial_file);
+
 }  // namespace pwalk::image

@@ -27,6 +27,9 @@ struct PublishOptions {
   std::uint32_t consumers = 0;
   std::optional<Seconds> attach_timeout;
   std::optional<Seconds> linger;
+  bool keep = false;
+  std::optional<ByteSize> keep_limit;
+  std::optional<std::string> save;
   friend bool operator==(const PublishOptions&, const PublishOptions&) = default;
 };
 inline constexpr std::tuple kPublishSpecs{
@@ -37,6 +40,9 @@ inline constexpr std::tuple kPublishSpecs{
     OptionSpec{"attach-timeout", &PublishOptions::attach_timeout, "SECONDS",
                "bound on each wait for a consumer; then exit 3 (default: none)"},
     OptionSpec{"linger", &PublishOptions::linger, "SECONDS", "how long another consumer is waited for (default: after the walk, for the first, for ever; 10 in the middle)"},
+    OptionSpec{"keep", &PublishOptions::keep, "", "build an image that stays until pwalk rm"},
+    OptionSpec{"keep-limit", &PublishOptions::keep_limit, "SIZE", "end the kept image, not the scan, above SIZE", 1 << 20},
+    OptionSpec{"save", &PublishOptions::save, "FILE", "build an image in FILE; FILE.partial until complete"},
 };
 
 }  // namespace pwalk::publish

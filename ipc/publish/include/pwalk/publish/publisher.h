@@ -4,7 +4,9 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "pwalk/image/image_writer.h"
 #include "pwalk/ipc/scan_session.h"
 #include "pwalk/publish/publish_options.h"
 #include "pwalk/scan_plan.h"
@@ -21,6 +23,21 @@ enum class Ending : std::uint8_t {
   failed,          ///< the walk could not be started; see Outcome::problem
 };
 
+/// An image to be built of the scan, its file begun already.
+struct ImageJob {
+  image::ImageWriter writer;
+  std::string file;                  ///< what it will be called
+  bool keep_when_cut_short = false;  ///< else an unfinished image is removed
+};
+
+/// What became of it.
+struct ImageOutcome {
+  std::string file;
+  std::uint64_t bytes = 0;
+  bool complete = false;
+  std::string problem;  ///< one line: why there is no image; empty if there is
+};
+
 struct Outcome {
   Ending ending = Ending::complete;
   ScanStats stats;
@@ -28,6 +45,7 @@ struct Outcome {
   double backpressure_seconds = 0;
   std::uint64_t batches = 0;
   std::string problem;              ///< one line, with Ending::failed
+  std::vector<ImageOutcome> images;
   /// Some worker hangs in a system call and was left behind: it may still use the
   /// session. The process must end with _exit(2), without destroying the session.
   bool abandoned = false;
@@ -51,7 +69,9 @@ std::optional<Outcome> nothing_to_walk(const ScanPlan& plan);
 /// Runs the walk of `plan` into `session` under the policy of `options` until it
 /// has ended and its consumers are served. `reuse_unattended`: with nobody attached
 /// a full pool is reused (--json). Blocks; the calling thread is the control thread.
+/// `images` are built by consumers of this process, which the policy does not count;
+/// with one of them nobody else is waited for, as with --json.
 Outcome run(const ScanPlan& plan, ipc::ScanSession& session, const PublishOptions& options,
-            bool reuse_unattended, const Observer& observer);
+            bool reuse_unattended, const Observer& observer, std::vector<ImageJob> images = {});
 
 }  // namespace pwalk::publish

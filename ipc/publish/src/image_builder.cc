@@ -1,0 +1,79 @@
+#include "image_builder.h"
+
+#include <chrono>
+#include <utility>
+
+namespace pwalk::publish {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kSlice{100};
+/// The socket is this process's own: it answers within a slice of its control thread.
+constexpr std::chrono::seconds kAttachTimeout{10};
+
+std::int64_t now_ns() {
+  return std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+ImageBuilder::ImageBuilder(ImageJob job, std::string scan_name)
+    : job_(std::move(job)), scan_name_(std::move(scan_name)), thread_([this] { build(); }) {}
+
+ImageBuilder::~ImageBuilder() {
+  give_up();
+  thread_.join();
+}
+
+void ImageBuilder::build() {
+  outcome_.file = job_.file;
+  ipc::AttachOptions options;
+  options.scan = scan_name_;
+  options.timeout = kAttachTimeout;
+  options.label = "image";
+  options.verify_rows = false;  // the writer's own checksums cover the bytes from here on
+  options.interrupted = [this] { return given_up_.load(std::memory_order_relaxed); };
+  Result<void> built;
+  if (auto consumer = ipc::Consumer::attach(options)) {
+    ever_attached_.store(true, std::memory_order_relaxed);
+    state_.store(State::reading, std::memory_order_release);
+    built = copy(*consumer);
+    const ipc::StreamEnd end = consumer->end();
+    consumer->detach();
+    state_.store(State::finishing, std::memory_order_release);
+    if (built) built = conclude(end);
+  } else {
+    built = tl::unexpected(consumer.error());
+  }
+  outcome_.bytes = job_.writer.bytes();
+  if (!built) outcome_.problem = built.error().code == ECANCELED ? built.error().what : built.error().message();
+  // Now, not when the scan ends: an unfinished file gives its space back.
+  static_cast<void>(image::ImageWriter(std::move(job_.writer)));
+  state_.store(State::done, std::memory_order_release);
+}
+
+/// Until the stream ends. A batch is given back when the file has its bytes.
+Result<void> ImageBuilder::copy(ipc::Consumer& consumer) {
+  image::ImageWriter& writer = job_.writer;
+  for (;;) {
+    auto batch = consumer.next(kSlice);
+    if (!batch) return tl::unexpected(batch.error());
+    if (*batch)
+      if (auto added = writer.append((*batch)->lane(), (*batch)->sequence(), (*batch)->view()); !added) return added;
+    if (!*batch && consumer.end() != ipc::StreamEnd::running) return {};
+    if (given_up_.load(std::memory_order_relaxed)) return fail(EINTR, "the image was given up");
+    if (writer.commit_due())
+      if (auto committed = writer.commit(); !committed) return committed;
+  }
+}
+
+Result<void> ImageBuilder::conclude(ipc::StreamEnd end) {
+  const bool complete = end == ipc::StreamEnd::complete;
+  if (!complete && !job_.keep_when_cut_short)
+    return fail(ECANCELED, "the scan was cut short, so '" + job_.file + "' was not written");
+  outcome_.complete = complete;
+  return job_.writer.finish(complete ? image::ImageState::complete : image::ImageState::cut_short, now_ns());
+}
+
+}  // namespace pwalk::publish
