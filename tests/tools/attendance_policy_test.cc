@@ -75,6 +75,14 @@ TEST_F(AttendancePolicyTest, waits_until_enough_are_attached_at_the_same_time) {
   EXPECT_TRUE(step(100ms).start_walk);
 }
 
+TEST_F(AttendancePolicyTest, walk_waits_for_those_who_build_images) {
+  facts.images_settled = false;
+  EXPECT_FALSE(step().start_walk);
+  EXPECT_STREQ(policy.state(), "waiting");
+  facts.images_settled = true;
+  EXPECT_TRUE(step(1ms).start_walk);
+}
+
 TEST_F(AttendancePolicyTest, attach_timeout_bounds_the_wait_for_the_first_consumers) {
   auto limits = for_consumers(2);
   limits.attach_timeout = 5s;

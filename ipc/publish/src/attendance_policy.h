@@ -34,11 +34,11 @@ struct AttendanceLimits {
 struct Facts {
   Clock::time_point now;
   ipc::Attendance attendance;  ///< without those who build images
-  bool images_settled = true;  ///< nobody who builds an image still has to attach
   bool starved = false;       ///< a worker waits for room in the pool
   bool walk_ended = false;    ///< every worker has returned
   bool walk_complete = false; ///< meaningful once walk_ended
   int stop_requested = 0;     ///< 0 go on, 1 stop, 2 end at once
+  bool images_settled = true; ///< nobody who builds an image still has to attach
 };
 
 /// Something a person should know while nothing moves.
