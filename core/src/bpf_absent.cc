@@ -27,7 +27,7 @@ BpfLatency::~BpfLatency() = default;
 Result<std::unique_ptr<BpfLatency>> BpfLatency::attach() {
   return absent("eBPF latency");
 }
-BpfLatency::Quantiles BpfLatency::quantiles() const {
+KernelLatency BpfLatency::quantiles() const {
   return {};
 }
 

@@ -22,19 +22,6 @@ static_assert(BpfFilter::kMostNames == PWALK_MOST_REFUSED_NAMES - 1);  // one is
 
 using Skeleton = pwalk_filter;
 
-Result<void> check(std::span<const std::string> names) {
-  if (names.size() > BpfFilter::kMostNames)
-    return fail(EINVAL,
-                kSubject + ": at most " + std::to_string(BpfFilter::kMostNames) + " names are allowed");
-  for (const std::string& name : names) {
-    const bool possible = !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos;
-    if (!possible || name.size() > BpfFilter::kLongestName)
-      return fail(EINVAL, kSubject + ": '" + name + "': allowed are names of directories of 1 to " +
-                              std::to_string(BpfFilter::kLongestName) + " bytes");
-  }
-  return {};
-}
-
 pwalk_name_key key_of(const std::string& name) {
   pwalk_name_key key{};
   std::memcpy(key.bytes, name.data(), name.size());

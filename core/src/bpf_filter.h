@@ -21,9 +21,12 @@ class BpfFilter {
   static constexpr std::size_t kLongestName = 62;
   static constexpr std::size_t kMostNames = 1023;
 
+  /// EINVAL: a name that no directory can have, one that is too long, or too many;
+  /// the message says what is allowed.
+  static Result<void> check(std::span<const std::string> names);
+
   /// Attached and proved: a directory made for the purpose could not be opened.
-  /// Errors, each one line: EINVAL, a name that no directory can have or that is
-  /// too long; ENOTSUP, built without eBPF, or the kernel has the program but does
+  /// Errors, each one line: those of check(); ENOTSUP, built without eBPF, or the kernel has the program but does
   /// not ask it; else what the kernel answered.
   static Result<std::unique_ptr<BpfFilter>> attach(std::span<const std::string> names);
   ~BpfFilter();

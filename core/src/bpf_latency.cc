@@ -60,7 +60,7 @@ Result<std::unique_ptr<BpfLatency>> BpfLatency::attach() {
   return std::unique_ptr<BpfLatency>(new BpfLatency(std::make_unique<Impl>(Impl{*std::move(skeleton)})));
 }
 
-BpfLatency::Quantiles BpfLatency::quantiles() const {
+KernelLatency BpfLatency::quantiles() const {
   return {impl_->quantiles(PWALK_CALL_OPEN), impl_->quantiles(PWALK_CALL_GETDENTS),
           impl_->quantiles(PWALK_CALL_STAT)};
 }

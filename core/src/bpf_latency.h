@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "pwalk/base/result.h"
-#include "pwalk/scan_stats.h"
+#include "pwalk/kernel_programs.h"
 
 namespace pwalk {
 
@@ -14,12 +14,6 @@ namespace pwalk {
 /// machine takes the kernel's slow entry path: a diagnosis, not a default.
 class BpfLatency {
  public:
-  struct Quantiles {
-    LatencyQuantiles open;      ///< openat, openat2
-    LatencyQuantiles getdents;  ///< getdents64
-    LatencyQuantiles stat;      ///< statx, newfstatat
-  };
-
   /// Errors, each one line: ENOTSUP, built without eBPF; else what the kernel answered.
   static Result<std::unique_ptr<BpfLatency>> attach();
   ~BpfLatency();
@@ -27,7 +21,7 @@ class BpfLatency {
   BpfLatency& operator=(const BpfLatency&) = delete;
 
   /// As of now. Any thread; a call that is just ending may be missing.
-  Quantiles quantiles() const;
+  KernelLatency quantiles() const;
 
  private:
   struct Impl;

@@ -5,7 +5,8 @@
 namespace pwalk {
 
 Result<NameFilter> NameFilter::make(const std::vector<std::string>& exclude,
-                                    const std::vector<std::string>& include, bool ignore_snapshots) {
+                                    const std::vector<std::string>& include, bool ignore_snapshots,
+                                    const std::vector<std::string>& directory_names) {
   auto excluded = compile(exclude);
   if (!excluded) return tl::unexpected(excluded.error());
   auto included = compile(include);
@@ -13,6 +14,7 @@ Result<NameFilter> NameFilter::make(const std::vector<std::string>& exclude,
   NameFilter filter;
   filter.exclude_ = *std::move(excluded);
   filter.include_ = *std::move(included);
+  filter.directory_names_.insert(directory_names.begin(), directory_names.end());
   filter.ignore_snapshots_ = ignore_snapshots;
   filter.active_ = !filter.exclude_.empty() || !filter.include_.empty();
   filter.needs_path_ = !filter.exclude_.paths.empty() || !filter.include_.paths.empty();
@@ -39,6 +41,18 @@ bool NameFilter::Globs::match(std::string_view name, std::string_view path) cons
 bool NameFilter::globs_leave_out(std::string_view name, std::string_view path, EntryKind kind) const {
   if (exclude_.match(name, path)) return true;
   return kind == EntryKind::other && !include_.empty() && !include_.match(name, path);
+}
+
+std::string NameFilter::explain() const {
+  std::string text;
+  const auto add = [&text](std::string_view what, const Globs& globs) {
+    if (globs.empty()) return;
+    text += (text.empty() ? "" : "; ") + std::string(what) + ": " + globs.names.explain();
+    if (!globs.paths.empty()) text += ", " + std::to_string(globs.paths.size()) + " on paths";
+  };
+  add("exclude", exclude_);
+  add("include", include_);
+  return text;
 }
 
 std::vector<std::string> glob_lines(std::string_view text) {

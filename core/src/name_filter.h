@@ -1,5 +1,6 @@
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,25 +14,29 @@ namespace pwalk {
 /// What is known of an entry when its name is judged.
 enum class EntryKind : unsigned char { unknown, directory, other };
 
-/// Which names are left out: snapshot directories, --exclude, --include. Says
+/// Which names are left out: snapshot directories, --filter-names, --exclude, --include. Says
 /// nothing of errors, so it can be asked before anything is stat'ed. Immutable:
 /// shared by all workers.
 class NameFilter {
  public:
   /// EINVAL: a bad glob; the message names it.
   static Result<NameFilter> make(const std::vector<std::string>& exclude,
-                                 const std::vector<std::string>& include, bool ignore_snapshots);
+                                 const std::vector<std::string>& include, bool ignore_snapshots,
+                                 const std::vector<std::string>& directory_names = {});
 
   /// True if the entry gets no row (and, a directory, is not entered). `name` is
   /// its last component; `path` is relative to its root and is only looked at if
   /// needs_path(). With EntryKind::unknown it says no more than the name allows:
   /// ask again when the kind is known.
   bool leaves_out(std::string_view name, std::string_view path, EntryKind kind) const {
-    if (kind == EntryKind::directory && is_snapshot(name)) return true;
+    if (kind == EntryKind::directory && (is_snapshot(name) || is_listed(name))) return true;
     return active_ && globs_leave_out(name, path, kind);
   }
 
   bool needs_path() const { return needs_path_; }
+
+  /// How globs on names are matched; empty if there are none.
+  std::string explain() const;
 
  private:
   /// Globs on names and on paths, apart, so that each gets its own subject.
@@ -47,9 +52,13 @@ class NameFilter {
     return ignore_snapshots_ && name.front() == '.' &&
            (name == ".snapshot" || name == ".snapshots" || name == ".zfs");
   }
+  bool is_listed(std::string_view name) const {
+    return !directory_names_.empty() && directory_names_.find(name) != directory_names_.end();
+  }
   bool globs_leave_out(std::string_view name, std::string_view path, EntryKind kind) const;
 
   Globs exclude_, include_;
+  std::set<std::string, std::less<>> directory_names_;
   bool ignore_snapshots_ = true;
   bool active_ = false;
   bool needs_path_ = false;

@@ -253,7 +253,7 @@ void NameMatcher::match_verified(const NameBlock& block, std::vector<std::uint64
 std::string NameMatcher::explain() const {
   return std::to_string(ends_.size()) + " by their ends, " + std::to_string(exact_.size()) + " by table, " +
          std::to_string(words_.size()) + " by a word in them, " + std::to_string(verified_.size()) +
-         " byte by byte; instruction set " + simd::instruction_set();
+         " byte by byte (" + simd::instruction_set() + ")";
 }
 
 }  // namespace pwalk

@@ -37,7 +37,7 @@ class NameMatcher {
   /// The same for every name of `block`: bit i % 64 of hits[i / 64]. `hits` is resized and overwritten.
   void match(const NameBlock& block, std::vector<std::uint64_t>& hits) const;
 
-  /// How many globs go which way, and the instruction set.
+  /// How many globs go which way: "2 by their ends, ... (AVX2)".
   std::string explain() const;
 
  private:

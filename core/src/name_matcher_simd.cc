@@ -94,8 +94,8 @@ void find_literal(std::span<const char> bytes, std::string_view literal, std::ve
 }
 
 std::string instruction_set() {
-  const auto supported = hwy::SupportedTargets();
-  return hwy::TargetName(supported & -supported);  // the best one has the lowest bit
+  const std::int64_t usable = hwy::SupportedTargets() & HWY_TARGETS;
+  return hwy::TargetName(usable & -usable);  // the best one has the lowest bit
 }
 
 }  // namespace pwalk::simd

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "attribute_reader.h"
+#include "bpf_filter.h"
 #include "mount_table.h"
 #include "name_filter.h"
 #include "root_path.h"
@@ -79,6 +80,7 @@ class PlanResolver {
   Result<ScanPlan> run(const std::vector<std::string>& roots) {
     if (roots.empty()) return fail(EINVAL, "there is no root to walk");
     if (auto done = resolve_columns(); !done) return tl::unexpected(done.error());
+    if (auto done = resolve_filter_names(); !done) return tl::unexpected(done.error());
     if (auto done = resolve_globs(); !done) return tl::unexpected(done.error());
     if (auto done = resolve_roots(roots); !done) return tl::unexpected(done.error());
     if (auto done = resolve_threads(); !done) return tl::unexpected(done.error());
@@ -109,8 +111,29 @@ class PlanResolver {
       if (!text) return fail(text.error().code, "--exclude-from: " + text.error().what);
       for (std::string& glob : glob_lines(*text)) plan_.exclude_globs.push_back(std::move(glob));
     }
-    auto filter = NameFilter::make(plan_.exclude_globs, asked.include, asked.ignore_snapshots);
+    auto filter =
+        NameFilter::make(plan_.exclude_globs, asked.include, asked.ignore_snapshots, plan_.filter_names);
     if (!filter) return tl::unexpected(filter.error());
+    if (const std::string how = filter->explain(); !how.empty()) decide("globs", how, "asked before any stat");
+    return {};
+  }
+
+  Result<void> resolve_filter_names() {
+    const KernelProgramOptions& asked = plan_.options.programs;
+    if (!asked.filter_names) {
+      if (asked.require_filter) return fail(EINVAL, "--require-filter needs names, allowed with --filter-names LIST");
+      return {};
+    }
+    std::string_view list = *asked.filter_names;
+    for (bool more = true; more;) {
+      const std::string_view name = list.substr(0, list.find(','));
+      more = name.size() < list.size();
+      list.remove_prefix(std::min(list.size(), name.size() + 1));
+      plan_.filter_names.emplace_back(name);
+    }
+    if (auto good = BpfFilter::check(plan_.filter_names); !good)
+      return fail(EINVAL, "--filter-names: " + good.error().what);
+    decide("names not entered", shown(*asked.filter_names), "--filter-names");
     return {};
   }
 

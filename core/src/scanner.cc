@@ -14,7 +14,8 @@ struct Scanner::Impl {
   Impl(ScanPlan scan_plan, BatchSink& sink, const sys::Calls& calls)
       : plan(std::move(scan_plan)),
         walk(plan, sink, calls,
-             NameFilter::make(plan.exclude_globs, plan.options.traversal.include, plan.options.traversal.ignore_snapshots)
+             NameFilter::make(plan.exclude_globs, plan.options.traversal.include, plan.options.traversal.ignore_snapshots,
+                              plan.filter_names)
                  .value()) {
     for (unsigned number = 0; number < plan.threads; ++number) workers.push_back(std::make_unique<Worker>(number, walk));
   }

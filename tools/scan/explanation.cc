@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "pwalk/kernel_programs.h"
 #include "text/escape.h"
 #include "text/figures.h"
 
@@ -43,10 +44,20 @@ std::string pool_lines(const ipc::PoolReport& pool) {
          line("pages", pool.pages, pool.reason) + line("lanes", std::to_string(pool.lanes), "");
 }
 
+/// Tried, like the pool.
+std::string program_lines(const ScanPlan& plan) {
+  const auto programs = KernelPrograms::attach(plan);
+  if (!programs) return line("kernel filter", "none, and it is required", escaped(programs.error().message()));
+  std::string text;
+  for (const Decision& decision : programs->decisions())
+    text += line(decision.subject, decision.choice, escaped(decision.reason));
+  return text;
+}
+
 }  // namespace
 
 std::string explanation(const ScanPlan& plan, ipc::SessionOptions options) {
-  std::string text = plan.explain();
+  std::string text = plan.explain() + program_lines(plan);
   const PrivateRuntimeDirectory directory;
   if (!directory.made()) return text + line("pool", "not tried", "no directory could be made in /tmp");
   options.name = "explain";

@@ -7,7 +7,8 @@
 
 namespace pwalk::tools {
 
-/// What --explain prints: the plan's decisions, then what memory a pool of
+/// What --explain prints: the plan's decisions, which eBPF programs this kernel
+/// takes, if any are asked for, then what memory a pool of
 /// `session`'s size and kind gets on this machine right now, found by making one
 /// in a private directory and giving it back. Safe to show.
 std::string explanation(const ScanPlan& plan, ipc::SessionOptions session);

@@ -10,6 +10,7 @@
 #include "process/message.h"
 #include "process/signals.h"
 #include "pwalk/ipc/scan_directory.h"
+#include "pwalk/kernel_programs.h"
 #include "pwalk/publish/publisher.h"
 #include "scan/image_jobs.h"
 #include "scan/progress_line.h"
@@ -75,7 +76,7 @@ publish::Observer observer_of(ProgressLine& progress) {
 }
 
 int publish_into(ipc::ScanSession& session, const ScannerOptions& options, const ScanPlan& plan,
-                 ScanSummary summary) {
+                 const KernelPrograms& programs, ScanSummary summary) {
   summary.name = session.name();
   summary.pages = session.pool().pages;
   auto images = begin_images(options.publish, plan, session.name(), summary.started);
@@ -87,6 +88,8 @@ int publish_into(ipc::ScanSession& session, const ScannerOptions& options, const
   auto outcome = publish::run(plan, session, options.publish, options.output.json, observer_of(progress),
                               *std::move(images));
   progress.clear();
+  summary.kernel_latency = programs.latency();
+  summary.refused_opens = programs.refused_opens();
   const bool abandoned = outcome.abandoned;
   const int code = close_summary(std::move(summary), std::move(outcome), options.output);
   if (abandoned) ::_exit(code);
@@ -127,12 +130,18 @@ int run_scan(const ScannerOptions& options, const ScanPlan& plan) {
     summary.name = asked ? *asked : free_scan_name(plan);
     return close_summary(std::move(summary), *std::move(outcome), options.output);
   }
+  const auto programs = KernelPrograms::attach(plan);
+  if (!programs) {
+    say(kProgram, "--require-filter: " + escaped(programs.error().message()));
+    return kCutShort;
+  }
+  for (const std::string& refusal : programs->refusals()) say(kProgram, escaped(refusal));
   auto session = make_session(options, plan);
   if (!session) {
     say(kProgram, escaped(session.error().message()));
     return session.error().code == EINVAL ? kUsage : kCutShort;
   }
-  return publish_into(*session, options, plan, std::move(summary));
+  return publish_into(*session, options, plan, *programs, std::move(summary));
 }
 
 }  // namespace pwalk::tools

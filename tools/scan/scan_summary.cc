@@ -139,6 +139,11 @@ nlohmann::ordered_json ScanSummary::to_json() const {
   object["latency_us"] = {{"open", quantiles(stats.open)},
                           {"getdents", quantiles(stats.getdents)},
                           {"statx", quantiles(stats.statx)}};
+  if (kernel_latency)
+    object["kernel_latency_us"] = {{"open", quantiles(kernel_latency->open)},
+                                   {"getdents", quantiles(kernel_latency->getdents)},
+                                   {"stat", quantiles(kernel_latency->stat)}};
+  if (refused_opens) object["refused_opens"] = *refused_opens;
   auto per_root = ordered_json::array();
   for (const RootStats& root : stats.roots) per_root.push_back(root_object(root));
   object["per_root"] = std::move(per_root);

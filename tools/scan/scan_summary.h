@@ -2,10 +2,12 @@
 
 #include <chrono>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "pwalk/ipc/scan_session.h"
+#include "pwalk/kernel_programs.h"
 #include "pwalk/publish/publisher.h"
 #include "pwalk/scan_plan.h"
 
@@ -24,6 +26,8 @@ struct ScanSummary {
   unsigned uid = 0;
   std::chrono::system_clock::time_point started, finished;
   std::vector<std::string> roots;
+  std::optional<KernelLatency> kernel_latency;   ///< with --kernel-latency
+  std::optional<std::uint64_t> refused_opens;    ///< with --filter-names
   publish::Outcome outcome;
   ProcessUsage usage;
 

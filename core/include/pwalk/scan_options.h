@@ -99,6 +99,22 @@ inline constexpr std::tuple kKernelSpecs{
     OptionSpec{"detect-filesystem", &KernelOptions::detect_filesystem, "", "detect the profile per root (default); without it, local"},
 };
 
+/// What programs in the kernel (eBPF) do for a walk.
+struct KernelProgramOptions {
+  std::optional<std::string> filter_names;  ///< comma-separated
+  bool require_filter = false;
+  bool kernel_latency = false;
+  friend bool operator==(const KernelProgramOptions&, const KernelProgramOptions&) = default;
+};
+inline constexpr std::tuple kKernelProgramSpecs{
+    OptionSpec{"filter-names", &KernelProgramOptions::filter_names, "LIST",
+               "do not enter directories of these names (comma-separated), and have eBPF refuse their opening"},
+    OptionSpec{"require-filter", &KernelProgramOptions::require_filter, "",
+               "do not start where the kernel does not do so"},
+    OptionSpec{"kernel-latency", &KernelProgramOptions::kernel_latency, "",
+               "measure system calls in the kernel too (eBPF; slows every call on the machine)"},
+};
+
 /// How rows are packed.
 struct BatchOptions {
   std::uint32_t batch_size = 4096;    ///< rows
@@ -115,6 +131,7 @@ struct ScanOptions {
   AttributeOptions attributes;
   ThreadOptions threads;
   KernelOptions kernel;
+  KernelProgramOptions programs;
   BatchOptions batch;
   friend bool operator==(const ScanOptions&, const ScanOptions&) = default;
 };
@@ -129,6 +146,7 @@ void for_each_scan_option(Options& options, Visit&& visit) {
   each(options.attributes, kAttributeSpecs);
   each(options.threads, kThreadSpecs);
   each(options.kernel, kKernelSpecs);
+  each(options.programs, kKernelProgramSpecs);
   each(options.batch, kBatchSpecs);
 }
 

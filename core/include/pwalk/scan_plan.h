@@ -45,6 +45,7 @@ struct ScanPlan {
   std::size_t dirent_buffer_bytes = 64 * 1024;
   std::size_t frontier_bytes = 32 << 20;   ///< budget of waiting directories, all workers together
   unsigned descriptor_budget = 0;          ///< directories kept open at most
+  std::vector<std::string> filter_names;   ///< directories that are not entered, of --filter-names
   std::vector<std::string> exclude_globs;  ///< --exclude and the lines of --exclude-from
   std::vector<Decision> decisions;
 
