@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import shutil
 import signal
 import stat
@@ -45,7 +46,7 @@ def test_runtime_directory_of_somebody_else_is_refused(stage):
 
 def test_rm_of_nothing(stage):
     result = stage.pwalk("rm", "nothing")
-    assert (result.code, result.err) == (3, "pwalk rm: 'nothing': no such scan; see pwalk scans\n")
+    assert (result.code, result.err) == (3, "pwalk rm: 'nothing': no such scan or image; see pwalk scans\n")
 
 
 def test_tail_finds_the_only_scan_and_a_root(stage):
@@ -98,13 +99,42 @@ def test_progress_goes_where_it_is_wanted(stage):
     assert len(told.err.splitlines()) == 1 and "102 entries" in told.err
 
 
+def on_a_terminal(stage, *arguments, **environment) -> bytes:
+    """What a scanner that waits for a consumer shows on a terminal, until it is interrupted."""
+    ours, theirs = pty.openpty()
+    scanner = subprocess.Popen([BINARIES / "pwalk-scanner", "--name", "shown", *arguments, stage.tree], stderr=theirs,
+                               env=dict(stage.environment, **environment))
+    os.close(theirs)
+    shown = b""
+    try:
+        while b"consumers" not in shown:
+            shown += os.read(ours, 1 << 16)
+        scanner.send_signal(signal.SIGINT)
+        while chunk := os.read(ours, 1 << 16):
+            shown += chunk
+    except OSError:
+        pass  # EIO: the other side is closed
+    os.close(ours)
+    assert scanner.wait(30) == 3
+    return shown
+
+
+def test_progress_on_a_terminal_rewrites_its_line(stage):
+    environment = {"NO_COLOR": ""}
+    shown = on_a_terminal(stage, **environment)
+    assert b"\r\x1b[K\x1b[2mshown  " in shown
+    assert shown.rstrip().endswith(b"stopped by a signal")
+    assert b"\x1b[2m" not in on_a_terminal(stage, NO_COLOR="1")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a setuid program")
 def test_setuid_is_refused(stage):
-    program = stage.base / "pwalk-scanner"
+    place = stage.elsewhere("suid")
+    if place is None:
+        pytest.skip("everything is mounted nosuid")
+    program = os.path.join(place, "pwalk-scanner")
     shutil.copy(BINARIES / "pwalk-scanner", program)
-    program.chmod(0o4755)
-    if os.statvfs(stage.base).f_flag & os.ST_NOSUID:
-        pytest.skip("/dev/shm is mounted nosuid")
+    os.chmod(program, 0o4755)
     stage.become_nobody()
     result = subprocess.run([*stage.as_nobody, program, "--explain", "/"], capture_output=True, text=True)
     assert result.returncode == 3

@@ -101,18 +101,34 @@ class Stage:
         self.tree.mkdir()
         self.environment = dict(os.environ, PWALK_RUNTIME_DIR=str(self.runtime), LC_ALL="C")
         self.as_nobody: list[str] = []
+        self.binaries = BINARIES
+        self._elsewhere: list[str] = []
         self._programs: list[Program] = []
 
     def become_nobody(self) -> None:
-        """From here on programs run as an ordinary user."""
+        """From here on programs run as an ordinary user; copies of them, if he cannot reach ours."""
         if os.geteuid() != 0:
             return
+        if not all(parent.stat().st_mode & 0o001 for parent in (BINARIES.resolve() / "x").parents):
+            self.binaries = pathlib.Path(self.elsewhere("exec"))
+            for program in ("pwalk", "pwalk-scanner"):
+                shutil.copy(BINARIES / program, self.binaries)
         self.as_nobody = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
         os.chown(self.runtime, NOBODY, NOBODY)
 
+    def elsewhere(self, mount_option: str) -> str | None:
+        """A directory on a disk that is not mounted no`mount_option` ("exec", "suid"), or None."""
+        flag = getattr(os, f"ST_NO{mount_option.upper()}")
+        for place in (tempfile.gettempdir(), "/var/tmp", "/dev/shm"):
+            if not os.statvfs(place).f_flag & flag:
+                self._elsewhere.append(tempfile.mkdtemp(prefix="pwt.", dir=place))
+                os.chmod(self._elsewhere[-1], 0o755)
+                return self._elsewhere[-1]
+        return None
+
     def start(self, program: str, *arguments, **options) -> Program:
         options.setdefault("env", self.environment)
-        words = [*self.as_nobody, str(BINARIES / program), *map(os.fsencode, map(str_or_bytes, arguments))]
+        words = [*self.as_nobody, str(self.binaries / program), *map(os.fsencode, map(str_or_bytes, arguments))]
         started = Program(words, **options)
         self._programs.append(started)
         return started
@@ -147,7 +163,8 @@ class Stage:
         for program in self._programs:
             program.destroy()
         subprocess.run(["chmod", "-R", "u+rwx", self.base], check=False, capture_output=True)
-        shutil.rmtree(self.base)
+        for directory in (self.base, *self._elsewhere):
+            shutil.rmtree(directory)
 
 
 def str_or_bytes(word):

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from stage import BINARIES, NOBODY
+from stage import NOBODY
 
 
 @pytest.fixture
@@ -19,8 +19,6 @@ def locked(stage):
         (stage.tree / name).chmod(mode)
         if os.geteuid() == 0:
             os.chown(stage.tree / name, NOBODY, NOBODY)
-    if os.geteuid() == 0 and not all(os.stat(path).st_mode & 0o001 for path in BINARIES.resolve().parents):
-        pytest.skip("needs root's binaries where nobody can reach them")
     stage.become_nobody()
     return stage.tree
 

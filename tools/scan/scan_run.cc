@@ -34,6 +34,14 @@ void tell_missing_roots(const ScanPlan& plan) {
     if (root.error != 0) say(kProgram, fmt::format("'{}': {}", escaped(root.given), std::strerror(root.error)));
 }
 
+/// How attributes are fetched, as the plan says it, without the details.
+std::string backend_of(const ScanPlan& plan) {
+  for (const std::string_view subject : {"backend", "attributes"})
+    for (const Decision& decision : plan.decisions)
+      if (decision.subject == subject) return decision.choice.substr(0, decision.choice.find(','));
+  return "";
+}
+
 /// The figures that are known before the walk.
 ScanSummary opening_summary(const ScanPlan& plan) {
   ScanSummary summary;
@@ -41,8 +49,7 @@ ScanSummary opening_summary(const ScanPlan& plan) {
   summary.uid = ::geteuid();
   summary.started = std::chrono::system_clock::now();
   for (const PlannedRoot& root : plan.roots) summary.roots.push_back(root.path);
-  for (const Decision& decision : plan.decisions)
-    if (decision.subject == "backend") summary.backend = decision.choice;
+  summary.backend = backend_of(plan);
   return summary;
 }
 
