@@ -5,12 +5,11 @@ import os
 import pty
 import shutil
 import signal
-import stat
 import subprocess
 
 import pytest
 
-from stage import BINARIES, NOBODY, make_files
+from stage import BINARIES, make_files
 
 
 def test_scans_lists_what_lives(stage):
