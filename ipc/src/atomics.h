@@ -55,7 +55,8 @@ struct StdAtomics {
   }
 };
 
-static_assert(std::atomic<unsigned long long>::is_always_lock_free && std::atomic<unsigned>::is_always_lock_free,
+static_assert(std::atomic<unsigned long long>::is_always_lock_free &&
+                  std::atomic<unsigned>::is_always_lock_free,
               "words in shared memory must not hide a lock");
 
 }  // namespace pwalk::ipc

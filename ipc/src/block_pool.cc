@@ -29,8 +29,9 @@ std::string reserve_refusal(std::uint64_t bytes) {
   const std::uint64_t wanted = align_up(bytes, kHugePage) / kHugePage;
   if (!free) return "no 2 MiB pages on this machine";
   if (wanted <= *free / 2) return "";
-  return fmt::format("the pool needs {} reserved 2 MiB pages, and only half of the {} free ones are taken unasked",
-                     wanted, *free);
+  return fmt::format(
+      "the pool needs {} reserved 2 MiB pages, and only half of the {} free ones are taken unasked", wanted,
+      *free);
 }
 
 /// Refuses what would only end in the OOM killer: allocation on a memfd does not
@@ -69,14 +70,16 @@ Result<BlockPool> BlockPool::create(std::uint64_t bytes, HugePages huge_pages) {
   return pool;
 }
 
-std::uint32_t BlockPool::blocks() const { return std::uint32_t(bytes() / kBlockBytes); }
+std::uint32_t BlockPool::blocks() const {
+  return std::uint32_t(bytes() / kBlockBytes);
+}
 
 Result<BlockPool> BlockPool::reserved(std::uint64_t bytes) {
   bytes = align_up(bytes, kHugePage);
   const std::uint64_t wanted = bytes / kHugePage;
   const std::string shortage =
-      fmt::format("a pool of {} MiB needs {} reserved 2 MiB pages, {} are free (vm.nr_hugepages)", bytes >> 20,
-                  wanted, free_reserved_pages().value_or(0));
+      fmt::format("a pool of {} MiB needs {} reserved 2 MiB pages, {} are free (vm.nr_hugepages)",
+                  bytes >> 20, wanted, free_reserved_pages().value_or(0));
   auto fd = create_memfd("pwalk-pool", bytes, MFD_HUGETLB | MFD_HUGE_2MB);
   if (!fd) return fail(ENOMEM, shortage);
   // fallocate before the mapping's own reservation: it fails cleanly, and what it got goes with the memfd.
@@ -106,7 +109,8 @@ Result<BlockPool> BlockPool::ordinary(std::uint64_t bytes, bool transparent) {
     collapse_error = collapse(pool.data(), bytes / kHugePage * kHugePage);
   }
   if (auto filled = allocate(fd->get(), 0, bytes); !filled) return tl::unexpected(filled.error());
-  // Page tables now rather than one fault per page in the workers. Refused before Linux 5.14: then they fault.
+  // Page tables now rather than one fault per page in the workers. Refused before Linux 5.14: then they
+  // fault.
   ::madvise(pool.data(), bytes, MADV_POPULATE_WRITE);
   if (auto sealed = seal(fd->get(), true); !sealed) return tl::unexpected(sealed.error());
   pool.fd_ = *std::move(fd);

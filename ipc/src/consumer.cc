@@ -23,13 +23,29 @@ Consumer::~Consumer() {
   if (session_) session_->detach();
 }
 
-Result<std::optional<BatchLease>> Consumer::next(std::chrono::milliseconds timeout) { return session_->next(timeout); }
-StreamEnd Consumer::end() const { return session_->end(); }
-std::uint64_t Consumer::missed_rows() const { return session_->missed_rows(); }
-ConsumerStats Consumer::stats() const { return session_->stats(); }
-const std::string& Consumer::scan_name() const { return session_->scan_name(); }
-pid_t Consumer::scanner_pid() const { return session_->scanner_pid(); }
-void Consumer::detach() { session_->detach(); }
-bool Consumer::in_pool(const void* address) const { return session_->in_pool(address); }
+Result<std::optional<BatchLease>> Consumer::next(std::chrono::milliseconds timeout) {
+  return session_->next(timeout);
+}
+StreamEnd Consumer::end() const {
+  return session_->end();
+}
+std::uint64_t Consumer::missed_rows() const {
+  return session_->missed_rows();
+}
+ConsumerStats Consumer::stats() const {
+  return session_->stats();
+}
+const std::string& Consumer::scan_name() const {
+  return session_->scan_name();
+}
+pid_t Consumer::scanner_pid() const {
+  return session_->scanner_pid();
+}
+void Consumer::detach() {
+  session_->detach();
+}
+bool Consumer::in_pool(const void* address) const {
+  return session_->in_pool(address);
+}
 
 }  // namespace pwalk::ipc

@@ -104,7 +104,8 @@ Result<BatchLease> ConsumerSession::lend(const StreamReader::Taken& taken) {
   const auto bytes = pin_or_copy(*held);
   if (!bytes) return tl::unexpected(bytes.error());
   auto view = schema::EntryBatchView::check(*bytes);
-  if (!view) return broken(fmt::format("lane {} batch {}: {}", taken.lane, descriptor.sequence, view.error().what));
+  if (!view)
+    return broken(fmt::format("lane {} batch {}: {}", taken.lane, descriptor.sequence, view.error().what));
   if (auto counted = count(descriptor, *view); !counted) return tl::unexpected(counted.error());
   held->view = *std::move(view);
   BatchLease lease;
@@ -130,12 +131,13 @@ Result<std::span<const std::byte>> ConsumerSession::pin_or_copy(BatchLease::Held
 Result<void> ConsumerSession::check(const StreamReader::Taken& taken) const {
   const BatchDescriptor& descriptor = taken.descriptor;
   const std::uint64_t pool = link_.pool.size();
-  const bool inside = descriptor.offset % kUnitBytes == 0 && descriptor.length > 0 && descriptor.offset < pool &&
-                      descriptor.length <= pool - descriptor.offset;
+  const bool inside = descriptor.offset % kUnitBytes == 0 && descriptor.length > 0 &&
+                      descriptor.offset < pool && descriptor.length <= pool - descriptor.offset;
   if (inside && descriptor.sequence == taken.expected_sequence && descriptor.flags == 0) return {};
-  return fail(EPROTO, fmt::format("lane {} has an impossible descriptor: batch {} instead of {}, {} bytes at {}",
-                                  taken.lane, descriptor.sequence, taken.expected_sequence, descriptor.length,
-                                  descriptor.offset));
+  return fail(
+      EPROTO,
+      fmt::format("lane {} has an impossible descriptor: batch {} instead of {}, {} bytes at {}", taken.lane,
+                  descriptor.sequence, taken.expected_sequence, descriptor.length, descriptor.offset));
 }
 
 Result<void> ConsumerSession::count(const BatchDescriptor& descriptor, const schema::EntryBatchView& view) {
@@ -190,8 +192,8 @@ Result<void> ConsumerSession::check_end_figures() const {
   if (!reader_.started_at_first()) return {};
   const EndFigures said = reader_.end_figures();
   if (said != stated_)
-    return fail(EPROTO, fmt::format("the end says {} batches and {} rows, {} and {} were read", said.batches, said.rows,
-                                    stated_.batches, stated_.rows));
+    return fail(EPROTO, fmt::format("the end says {} batches and {} rows, {} and {} were read", said.batches,
+                                    said.rows, stated_.batches, stated_.rows));
   if (stats_.content_hash != said.content_hash)
     return fail(EPROTO, "the rows that were read do not have the hash that the end says");
   return {};
@@ -206,7 +208,8 @@ Result<bool> ConsumerSession::wait(Clock::time_point deadline) {
   if (auto concluded = conclude_if_over(); !concluded) return tl::unexpected(concluded.error());
   if (over()) return false;
   if (may_take() && reader_.ready()) return true;
-  if (options_.interrupted && options_.interrupted()) return fail(EINTR, "interrupted while waiting for a batch");
+  if (options_.interrupted && options_.interrupted())
+    return fail(EINTR, "interrupted while waiting for a batch");
   const auto left = std::min<std::chrono::nanoseconds>(deadline - Clock::now(), kSlice);
   if (left <= left.zero()) return false;
   if (may_take())
@@ -218,7 +221,9 @@ Result<bool> ConsumerSession::wait(Clock::time_point deadline) {
 }
 
 /// A batch is taken only if its return will find room; a dead scanner wants none back.
-bool ConsumerSession::may_take() const { return scanner_died_ || desk_.has_room(); }
+bool ConsumerSession::may_take() const {
+  return scanner_died_ || desk_.has_room();
+}
 
 bool ConsumerSession::spin() const {
   for (const auto until = Clock::now() + kSpin; Clock::now() < until;) {

@@ -62,7 +62,7 @@ class ConsumerSession : public std::enable_shared_from_this<ConsumerSession> {
   ReturnDesk desk_;
   StreamEnd end_ = StreamEnd::running;
   ConsumerStats stats_;
-  EndFigures stated_;  ///< sums of what the descriptors said
+  EndFigures stated_;             ///< sums of what the descriptors said
   std::optional<Error> failure_;  ///< nothing is read after one
   bool detached_ = false;
   bool scanner_died_ = false;

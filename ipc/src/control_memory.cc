@@ -20,7 +20,8 @@ bool power_of_two_within(std::uint32_t value, std::uint32_t most) {
 Result<void> check_header(const ControlHeader& header) {
   if (header.magic != ControlHeader::kMagic) return fail(EPROTO, "the scan's control memory is not pwalk's");
   if (header.version != kLayoutVersion)
-    return fail(EPROTO, fmt::format("the scan speaks layout version {}, this program {}", header.version, kLayoutVersion));
+    return fail(EPROTO, fmt::format("the scan speaks layout version {}, this program {}", header.version,
+                                    kLayoutVersion));
   if (header.lanes < 1 || header.lanes > kMaxLanes || !power_of_two_within(header.slots, kMostSlots) ||
       !power_of_two_within(header.return_slots, kMaxReturnSlots) || header.unit_bytes != kUnitBytes ||
       header.block_bytes != kBlockBytes || header.pool_bytes % kBlockBytes != 0)
@@ -68,8 +69,11 @@ Result<ControlMemory> ControlMemory::open(UniqueFd fd) {
   memory.mapping_ = *std::move(mapping);
   const ControlHeader& header = memory.header();
   if (auto good = check_header(header); !good) return tl::unexpected(good.error());
-  memory.geometry_ = {.lanes = header.lanes, .slots = header.slots, .return_slots = header.return_slots,
-                      .pool_bytes = header.pool_bytes, .scan_id = header.scan_id};
+  memory.geometry_ = {.lanes = header.lanes,
+                      .slots = header.slots,
+                      .return_slots = header.return_slots,
+                      .pool_bytes = header.pool_bytes,
+                      .scan_id = header.scan_id};
   if (memory.mapping_.size() < control_bytes(header.lanes, header.slots))
     return fail(EPROTO, "the scan's control memory is shorter than its geometry says");
   return memory;
@@ -108,7 +112,8 @@ Result<ConsumerMemory> ConsumerMemory::open(UniqueFd fd, const ScanGeometry& geo
   memory.lanes_ = geometry.lanes;
   memory.return_slots_ = geometry.return_slots;
   const ConsumerHeader& header = memory.header();
-  if (header.magic != ConsumerHeader::kMagic || header.version != kLayoutVersion || header.lanes != geometry.lanes)
+  if (header.magic != ConsumerHeader::kMagic || header.version != kLayoutVersion ||
+      header.lanes != geometry.lanes)
     return fail(EPROTO, "the consumer memory that the scan sent does not match the scan");
   return memory;
 }

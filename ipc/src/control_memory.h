@@ -41,7 +41,9 @@ class ControlMemory {
   }
 
  private:
-  const LaneHead* heads() const { return reinterpret_cast<const LaneHead*>(mapping_.data() + kLaneHeadsOffset); }
+  const LaneHead* heads() const {
+    return reinterpret_cast<const LaneHead*>(mapping_.data() + kLaneHeadsOffset);
+  }
 
   UniqueFd fd_;
   Mapping mapping_;
@@ -64,7 +66,9 @@ class ConsumerMemory {
   Word64& cursor(std::uint32_t lane) const {
     return reinterpret_cast<Word64*>(mapping_.data() + kCursorsOffset)[lane];
   }
-  Word64* return_ring() const { return reinterpret_cast<Word64*>(mapping_.data() + return_ring_offset(lanes_)); }
+  Word64* return_ring() const {
+    return reinterpret_cast<Word64*>(mapping_.data() + return_ring_offset(lanes_));
+  }
   std::uint32_t return_slots() const { return return_slots_; }
 
   ReturnReader<Atomics> return_reader() const {

@@ -29,7 +29,9 @@ void clear_eventfd(int fd) {
   static_cast<void>(::read(fd, &count, sizeof count));
 }
 
-UniqueFd spare_descriptor() { return UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+UniqueFd spare_descriptor() {
+  return UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+}
 
 }  // namespace
 
@@ -64,7 +66,9 @@ bool ControlServer::watch(int fd, Source source, std::uint64_t connection) {
   return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-void ControlServer::unwatch(int fd) { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
+void ControlServer::unwatch(int fd) {
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+}
 
 void ControlServer::wake() {
   const std::uint64_t one = 1;
@@ -82,11 +86,16 @@ void ControlServer::serve(std::chrono::milliseconds timeout) {
 void ControlServer::handle(std::uint64_t word) {
   const std::uint64_t number = word >> kSourceBits;
   switch (Source(word & ((1u << kSourceBits) - 1))) {
-    case Source::listener: return accept_all();
-    case Source::wake: return clear_eventfd(wake_.get());
-    case Source::socket: return hear(number);
-    case Source::process: return bury(number);
-    case Source::kick: break;
+    case Source::listener:
+      return accept_all();
+    case Source::wake:
+      return clear_eventfd(wake_.get());
+    case Source::socket:
+      return hear(number);
+    case Source::process:
+      return bury(number);
+    case Source::kick:
+      break;
   }
   const auto found = connections_.find(number);
   if (found == connections_.end() || !found->second.seat) return;
@@ -159,7 +168,8 @@ void ControlServer::admit(std::uint64_t number, const Hello& hello, UniqueFd cla
   Connection& connection = connections_.at(number);
   const auto uid = peer_uid(connection.socket.get());
   if (!uid) return refuse(number, uid.error());
-  if (*uid != ::geteuid() && *uid != 0) return refuse(number, Error{EACCES, "the scan belongs to another user"});
+  if (*uid != ::geteuid() && *uid != 0)
+    return refuse(number, Error{EACCES, "the scan belongs to another user"});
   auto process = ProcessHandle::of_peer(connection.socket.get(), std::move(claimed));
   if (!process) return refuse(number, process.error());
   auto admission = distributor_.attach(StartAt(hello.start), hello.label.get());

@@ -40,18 +40,21 @@ Result<void> Distributor::publish(unsigned worker, const OutgoingBatch& batch) {
   const auto units = std::uint32_t((batch.bytes.size() + kUnitBytes - 1) / kUnitBytes);
   const auto placement = find_room(worker, units, batch.rows);
   if (!placement) return tl::unexpected(placement.error());
-  std::memcpy(pool_.data() + std::size_t(placement->unit) * kUnitBytes, batch.bytes.data(), batch.bytes.size());
+  std::memcpy(pool_.data() + std::size_t(placement->unit) * kUnitBytes, batch.bytes.data(),
+              batch.bytes.size());
   wake(conclude(*placement, batch));
   return {};
 }
 
-Result<PoolAccounts::Placement> Distributor::find_room(unsigned worker, std::uint32_t units, std::uint32_t rows) {
+Result<PoolAccounts::Placement> Distributor::find_room(unsigned worker, std::uint32_t units,
+                                                       std::uint32_t rows) {
   Lock lock(mutex_);
   const auto since = Clock::now();
   bool waited = false;
   for (;;) {
     const bool closed = stopped_ || finished_;
-    auto placement = closed ? tl::unexpected(PoolAccounts::Refusal::full) : accounts_.place(worker, units, rows);
+    auto placement =
+        closed ? tl::unexpected(PoolAccounts::Refusal::full) : accounts_.place(worker, units, rows);
     if (closed || placement) {
       if (waited) end_waiting(since);
       if (closed) return fail(ECANCELED, "the scan has been stopped");

@@ -18,7 +18,10 @@ namespace pwalk::ipc {
 /// guarded by the Distributor's mutex.
 struct Seat {
   Seat(std::string who, ConsumerMemory shared, UniqueFd eventfd)
-      : label(std::move(who)), memory(std::move(shared)), kick(std::move(eventfd)), returns(memory.return_reader()) {}
+      : label(std::move(who)),
+        memory(std::move(shared)),
+        kick(std::move(eventfd)),
+        returns(memory.return_reader()) {}
 
   const std::string label;
   ConsumerMemory memory;
@@ -80,7 +83,8 @@ class Distributor {
   Result<PoolAccounts::Placement> find_room(unsigned worker, std::uint32_t units, std::uint32_t rows);
   void begin_waiting(Clock::time_point since);
   void end_waiting(Clock::time_point since);
-  std::vector<std::shared_ptr<Seat>> conclude(const PoolAccounts::Placement& placement, const OutgoingBatch& batch);
+  std::vector<std::shared_ptr<Seat>> conclude(const PoolAccounts::Placement& placement,
+                                              const OutgoingBatch& batch);
   std::vector<std::shared_ptr<Seat>> sleepers();
   bool drain_everybody();
   bool drain_locked(Seat& seat);
@@ -107,7 +111,7 @@ class Distributor {
   unsigned waiting_for_lane_ = 0;
   unsigned starving_ = 0;  ///< publishers that wait for room
   Clock::time_point starved_since_{};
-  std::chrono::nanoseconds backpressure_{0};      ///< of those who have found room
+  std::chrono::nanoseconds backpressure_{0};       ///< of those who have found room
   std::chrono::nanoseconds waiting_since_sum_{0};  ///< start times of those who still wait
 };
 

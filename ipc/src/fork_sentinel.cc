@@ -27,6 +27,8 @@ ForkSentinel::~ForkSentinel() {
   if (page_) ::munmap(const_cast<unsigned*>(page_), kPage);
 }
 
-bool ForkSentinel::in_child() const { return page_ ? *page_ == 0 : ::getpid() != owner_; }
+bool ForkSentinel::in_child() const {
+  return page_ ? *page_ == 0 : ::getpid() != owner_;
+}
 
 }  // namespace pwalk::ipc

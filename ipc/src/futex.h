@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <cstdint>
 #include <climits>
+#include <cstdint>
 #include <ctime>
 
 #include "layout.h"
@@ -21,6 +21,8 @@ inline void futex_wait(const Word32& word, std::uint32_t expected, std::chrono::
   ::syscall(SYS_futex, &word, FUTEX_WAIT, expected, &limit, nullptr, 0);
 }
 
-inline void futex_wake(const Word32& word) { ::syscall(SYS_futex, &word, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0); }
+inline void futex_wake(const Word32& word) {
+  ::syscall(SYS_futex, &word, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+}
 
 }  // namespace pwalk::ipc

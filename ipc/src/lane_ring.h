@@ -19,15 +19,15 @@ namespace pwalk::ipc {
 
 /// Where one batch lies and what it should hold. 64 bytes on the wire.
 struct BatchDescriptor {
-  std::uint64_t sequence = 0;      ///< within the lane, from 0
-  std::uint64_t offset = 0;        ///< bytes from the pool's start; a multiple of kUnitBytes
-  std::uint32_t length = 0;        ///< bytes
+  std::uint64_t sequence = 0;  ///< within the lane, from 0
+  std::uint64_t offset = 0;    ///< bytes from the pool's start; a multiple of kUnitBytes
+  std::uint32_t length = 0;    ///< bytes
   std::uint32_t rows = 0;
   std::uint64_t rows_before = 0;   ///< of earlier batches in this lane
   std::uint64_t content_hash = 0;  ///< as stated by whoever built the batch
   std::uint64_t file_bytes = 0;
   std::uint32_t records = 0;
-  std::uint32_t flags = 0;         ///< none so far
+  std::uint32_t flags = 0;  ///< none so far
   std::uint64_t reserved = 0;
   friend bool operator==(const BatchDescriptor&, const BatchDescriptor&) = default;
 };
@@ -37,8 +37,12 @@ static_assert(sizeof(BatchDescriptor) == 64);
 /// detaches, the scanner when it evicts. Nothing is taken through it again.
 inline constexpr std::uint64_t kRevoked = std::uint64_t{1} << 63;
 
-constexpr std::uint64_t cursor_position(std::uint64_t word) { return word & ~kRevoked; }
-constexpr bool cursor_revoked(std::uint64_t word) { return (word & kRevoked) != 0; }
+constexpr std::uint64_t cursor_position(std::uint64_t word) {
+  return word & ~kRevoked;
+}
+constexpr bool cursor_revoked(std::uint64_t word) {
+  return (word & kRevoked) != 0;
+}
 
 /// The words of one descriptor. Atomic because a consumer that is being evicted
 /// may read a slot while it is written again: it then reads nonsense, which its

@@ -8,8 +8,8 @@
 #include "atomics.h"
 #include "bell.h"
 #include "lane_ring.h"
-#include "return_ring.h"
 #include "pwalk/base/cache_line.h"
+#include "return_ring.h"
 #include "starvation_gate.h"
 
 /// Everything that lies in shared memory, byte for byte; drawn in README.md.

@@ -67,7 +67,8 @@ Result<Mapping> Mapping::map(int fd, std::size_t bytes, Access access, std::size
   const auto mode = access == Access::read_only ? bip::read_only : bip::read_write;
   try {
     Mapping mapping;
-    mapping.region_ = bip::mapped_region(MappableFd{fd, mode}, mode, 0, bytes, reservation.aligned(), MAP_FIXED);
+    mapping.region_ =
+        bip::mapped_region(MappableFd{fd, mode}, mode, 0, bytes, reservation.aligned(), MAP_FIXED);
     reservation.taken();
     return mapping;
   } catch (const bip::interprocess_exception& error) {
@@ -77,7 +78,8 @@ Result<Mapping> Mapping::map(int fd, std::size_t bytes, Access access, std::size
 }
 
 Result<void> Mapping::keep_from_children() {
-  if (::madvise(data(), size(), MADV_DONTFORK) != 0) return fail_errno("cannot keep memory from forked children");
+  if (::madvise(data(), size(), MADV_DONTFORK) != 0)
+    return fail_errno("cannot keep memory from forked children");
   return {};
 }
 

@@ -21,7 +21,8 @@ Result<UniqueFd> create_memfd(const char* name, std::uint64_t bytes, unsigned fl
 
 Result<void> allocate(int fd, std::uint64_t offset, std::uint64_t bytes) {
   while (::fallocate(fd, 0, off_t(offset), off_t(bytes)) != 0)
-    if (errno != EINTR) return fail_errno("cannot allocate " + std::to_string(bytes) + " bytes of shared memory");
+    if (errno != EINTR)
+      return fail_errno("cannot allocate " + std::to_string(bytes) + " bytes of shared memory");
   return {};
 }
 
@@ -33,7 +34,8 @@ Result<void> seal(int fd, bool read_only) {
 
 Result<void> expect_sealed(int fd, std::uint64_t bytes) {
   const int seals = ::fcntl(fd, F_GET_SEALS);
-  if (seals < 0 || !(seals & F_SEAL_SHRINK)) return fail(EPROTO, "shared memory that was received could shrink");
+  if (seals < 0 || !(seals & F_SEAL_SHRINK))
+    return fail(EPROTO, "shared memory that was received could shrink");
   struct stat status {};
   if (::fstat(fd, &status) != 0) return fail_errno("cannot look at shared memory that was received");
   if (status.st_size < 0 || std::uint64_t(status.st_size) < bytes)

@@ -7,8 +7,8 @@
 #include <optional>
 #include <string_view>
 
-#include "pwalk/ipc/scan_session.h"
 #include "layout.h"
+#include "pwalk/ipc/scan_session.h"
 
 namespace pwalk::ipc {
 namespace {

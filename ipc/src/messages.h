@@ -105,7 +105,8 @@ inline std::optional<MessageHeader> parse_header(std::span<const std::byte> pack
   MessageHeader header;
   if (packet.size() < sizeof header) return std::nullopt;
   std::memcpy(&header, packet.data(), sizeof header);
-  if (header.magic != MessageHeader::kMagic || header.version != kLayoutVersion || header.length != packet.size())
+  if (header.magic != MessageHeader::kMagic || header.version != kLayoutVersion ||
+      header.length != packet.size())
     return std::nullopt;
   return header;
 }

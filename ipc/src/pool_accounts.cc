@@ -15,7 +15,8 @@ PoolAccounts::PoolAccounts(const PoolGeometry& geometry)
 
 // ---- placing ----------------------------------------------------------------
 
-tl::expected<PoolAccounts::Placement, PoolAccounts::Refusal> PoolAccounts::place(unsigned worker, std::uint32_t units,
+tl::expected<PoolAccounts::Placement, PoolAccounts::Refusal> PoolAccounts::place(unsigned worker,
+                                                                                 std::uint32_t units,
                                                                                  std::uint32_t rows) {
   if (std::all_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) { return lane.busy(); }))
     return tl::unexpected(Refusal::lanes_busy);
@@ -110,8 +111,13 @@ PoolAccounts::Placement PoolAccounts::enter(std::uint32_t number, std::uint32_t 
                                             std::uint32_t rows) {
   Lane& lane = lanes_[number];
   Batch& batch = batches_[unit];
-  batch = {.sequence = lane.placed++, .rows_before = lane.rows, .rows = rows, .units = units, .holders = 0,
-           .lane = std::uint16_t(number), .state = UnitState::placed};
+  batch = {.sequence = lane.placed++,
+           .rows_before = lane.rows,
+           .rows = rows,
+           .units = units,
+           .holders = 0,
+           .lane = std::uint16_t(number),
+           .state = UnitState::placed};
   lane.rows += rows;
   lane.placed_unit = unit;
   const auto [first, last] = blocks_of(unit);
@@ -187,7 +193,8 @@ void PoolAccounts::hold(Consumer& consumer, std::uint32_t unit) {
 }
 
 void PoolAccounts::drop(Consumer& consumer, std::uint32_t unit) {
-  consumer.holds[unit / geometry_.units_per_block] &= ~(std::uint64_t{1} << (unit % geometry_.units_per_block));
+  consumer.holds[unit / geometry_.units_per_block] &=
+      ~(std::uint64_t{1} << (unit % geometry_.units_per_block));
   --consumer.held;
   // One that is still being written is settled when it is published.
   if (--batches_[unit].holders == 0 && batches_[unit].state == UnitState::readable) settle_unheld(unit);
@@ -281,7 +288,8 @@ void PoolAccounts::forget(ConsumerId id) {
 
 std::uint32_t PoolAccounts::held_blocks(ConsumerId id) const {
   const auto& holds = consumers_[id]->holds;
-  return std::uint32_t(std::count_if(holds.begin(), holds.end(), [](std::uint64_t bits) { return bits != 0; }));
+  return std::uint32_t(
+      std::count_if(holds.begin(), holds.end(), [](std::uint64_t bits) { return bits != 0; }));
 }
 
 std::uint64_t PoolAccounts::untaken_rows(ConsumerId id) const {
@@ -289,7 +297,8 @@ std::uint64_t PoolAccounts::untaken_rows(ConsumerId id) const {
   std::uint64_t rows = 0;
   each_held(consumer, [&](std::uint32_t unit) {
     const Batch& batch = batches_[unit];
-    if (batch.state == UnitState::readable && batch.sequence >= consumer.cursor[batch.lane]) rows += batch.rows;
+    if (batch.state == UnitState::readable && batch.sequence >= consumer.cursor[batch.lane])
+      rows += batch.rows;
   });
   return rows;
 }
@@ -323,7 +332,8 @@ std::vector<bool> PoolAccounts::holding_back() const {
   if (anybody) return guilty;
   std::uint32_t most = 1;
   for (const auto& consumer : consumers_) most = std::max(most, consumer ? consumer->held : 0);
-  for (ConsumerId id = 0; id < consumers_.size(); ++id) guilty[id] = consumers_[id] && consumers_[id]->held == most;
+  for (ConsumerId id = 0; id < consumers_.size(); ++id)
+    guilty[id] = consumers_[id] && consumers_[id]->held == most;
   return guilty;
 }
 

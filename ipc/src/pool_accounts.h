@@ -90,7 +90,9 @@ class PoolAccounts {
   std::uint64_t untaken_rows(ConsumerId consumer) const;
   bool caught_up(ConsumerId consumer) const;
   std::uint64_t head(std::uint32_t lane) const { return lanes_[lane].published; }
-  std::uint64_t cursor(ConsumerId consumer, std::uint32_t lane) const { return consumers_[consumer]->cursor[lane]; }
+  std::uint64_t cursor(ConsumerId consumer, std::uint32_t lane) const {
+    return consumers_[consumer]->cursor[lane];
+  }
   bool any_lane_busy() const;
   bool run_waits() const { return waiting_run_ != 0; }
   bool history_kept() const { return history_kept_; }
@@ -112,18 +114,18 @@ class PoolAccounts {
   struct Block {
     std::uint32_t batches = 0;  ///< live ones that lie in it
     BlockState state = BlockState::free;
-    std::uint16_t lane = 0;     ///< whose open block it is
+    std::uint16_t lane = 0;  ///< whose open block it is
   };
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
   struct Lane {
-    std::uint32_t open = kNone;  ///< its open block
-    std::uint32_t used = 0;      ///< units of it
+    std::uint32_t open = kNone;         ///< its open block
+    std::uint32_t used = 0;             ///< units of it
     std::uint32_t placed_unit = kNone;  ///< the batch being written; the lane is busy
-    std::uint64_t placed = 0;    ///< next sequence
+    std::uint64_t placed = 0;           ///< next sequence
     std::uint64_t published = 0;
-    std::uint64_t rows = 0;      ///< of all placed batches
-    std::uint64_t oldest = 0;    ///< nothing from here on was freed
-    std::uint64_t gone_rows = 0; ///< before `oldest`
+    std::uint64_t rows = 0;       ///< of all placed batches
+    std::uint64_t oldest = 0;     ///< nothing from here on was freed
+    std::uint64_t gone_rows = 0;  ///< before `oldest`
     bool busy() const { return placed_unit != kNone; }
   };
   struct Consumer {

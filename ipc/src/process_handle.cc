@@ -18,7 +18,9 @@
 namespace pwalk::ipc {
 namespace {
 
-UniqueFd pidfd_open(pid_t pid) { return UniqueFd(int(::syscall(SYS_pidfd_open, pid, 0))); }
+UniqueFd pidfd_open(pid_t pid) {
+  return UniqueFd(int(::syscall(SYS_pidfd_open, pid, 0)));
+}
 
 UniqueFd peer_pidfd(int socket) {
   int fd = -1;
@@ -44,7 +46,9 @@ UniqueFd peer_by_pid(int socket) {
 }
 
 /// Signal 0 through anything but a pidfd is EBADF.
-bool is_pidfd(int fd) { return ::syscall(SYS_pidfd_send_signal, fd, 0, nullptr, 0) == 0 || errno != EBADF; }
+bool is_pidfd(int fd) {
+  return ::syscall(SYS_pidfd_send_signal, fd, 0, nullptr, 0) == 0 || errno != EBADF;
+}
 
 }  // namespace
 

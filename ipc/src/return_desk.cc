@@ -3,7 +3,10 @@
 namespace pwalk::ipc {
 
 ReturnDesk::ReturnDesk(const ConsumerMemory& own, std::uint64_t pool_bytes, std::uint32_t grant_blocks)
-    : own_(own), ring_(own.return_writer()), views_of_block_(pool_bytes / kBlockBytes), grant_blocks_(grant_blocks) {}
+    : own_(own),
+      ring_(own.return_writer()),
+      views_of_block_(pool_bytes / kBlockBytes),
+      grant_blocks_(grant_blocks) {}
 
 bool ReturnDesk::has_room() const {
   const std::lock_guard lock(mutex_);

@@ -25,7 +25,9 @@ constexpr std::string_view kNameCharacters =
 /// How long `pwalk scans` waits for one scan's answer.
 constexpr std::chrono::milliseconds kStatusTimeout{1000};
 
-std::string directory_of_uid(uid_t uid) { return fmt::format("/dev/shm/pwalk-{}", uid); }
+std::string directory_of_uid(uid_t uid) {
+  return fmt::format("/dev/shm/pwalk-{}", uid);
+}
 
 /// Entries of the passwd database need a buffer of unknown size (getpwnam_r(3)).
 constexpr std::size_t kPasswdBuffer = 16 * 1024;
@@ -63,7 +65,9 @@ ScanStatus status_in(int directory, const std::string& name) {
 }
 
 /// Left by a scanner killed before its scan appeared, or a cleaner killed at work.
-bool is_debris(const std::string& name) { return name.starts_with(".new-") || name.starts_with(".dead-"); }
+bool is_debris(const std::string& name) {
+  return name.starts_with(".new-") || name.starts_with(".dead-");
+}
 
 /// The scan directories of a runtime directory: names that a scan may have, with a socket in them.
 bool is_scan(int runtime, const std::string& name) {
@@ -83,7 +87,8 @@ std::string valid_name(std::string_view wanted) {
   while (!wanted.empty() && wanted.front() == '/') wanted.remove_prefix(1);
   while (!wanted.empty() && wanted.back() == '/') wanted.remove_suffix(1);
   std::string name;
-  for (const char c : wanted.substr(0, kLongestName - 8)) name += kNameCharacters.find(c) != kNameCharacters.npos ? c : '_';
+  for (const char c : wanted.substr(0, kLongestName - 8))
+    name += kNameCharacters.find(c) != kNameCharacters.npos ? c : '_';
   if (name.empty()) return "root";
   if (name.front() == '.' || name.front() == '-') name.front() = '_';
   return name;
@@ -153,7 +158,8 @@ Result<std::vector<std::string>> remove_dead_scans(const std::string& path) {
   std::vector<std::string> removed;
   for (const std::string& name : *names) {
     const bool scan = is_scan(runtime->get(), name);
-    if ((scan || is_debris(name)) && remove_dead_directory(runtime->get(), name) && scan) removed.push_back(name);
+    if ((scan || is_debris(name)) && remove_dead_directory(runtime->get(), name) && scan)
+      removed.push_back(name);
   }
   std::sort(removed.begin(), removed.end());
   return removed;
@@ -169,10 +175,11 @@ Result<void> remove_scan(const std::string& path, const std::string& name) {
 }
 
 Result<void> check_scan_name(const std::string& name) {
-  const bool good = !name.empty() && name.size() <= kLongestName && name.front() != '.' && name.front() != '-' &&
-                    name.find_first_not_of(kNameCharacters) == std::string::npos;
+  const bool good = !name.empty() && name.size() <= kLongestName && name.front() != '.' &&
+                    name.front() != '-' && name.find_first_not_of(kNameCharacters) == std::string::npos;
   if (good) return {};
-  return fail(EINVAL, "a scan's name has 1 to 64 of A-Z a-z 0-9 . _ - and does not begin with a dot or a dash");
+  return fail(EINVAL,
+              "a scan's name has 1 to 64 of A-Z a-z 0-9 . _ - and does not begin with a dot or a dash");
 }
 
 std::string unique_scan_name(const std::string& wanted) {

@@ -30,14 +30,16 @@ constexpr std::string_view kBeingRemoved = ".dead-";
 
 std::string fresh_name(std::string_view prefix) {
   std::uint64_t random = 0;
-  if (::getrandom(&random, sizeof random, 0) != sizeof random) random = std::uint64_t(::getpid()) << 32 | std::uint64_t(::time(nullptr));
+  if (::getrandom(&random, sizeof random, 0) != sizeof random)
+    random = std::uint64_t(::getpid()) << 32 | std::uint64_t(::time(nullptr));
   return fmt::format("{}{:016x}", prefix, random);
 }
 
 /// Where the filesystem cannot promise NOREPLACE, a plain rename does: every scan
 /// directory holds its socket, and rename(2) replaces only empty directories.
 int rename_without_replacing(int directory, const std::string& from, const std::string& to) {
-  if (::syscall(SYS_renameat2, directory, from.c_str(), directory, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
+  if (::syscall(SYS_renameat2, directory, from.c_str(), directory, to.c_str(), RENAME_NOREPLACE) == 0)
+    return 0;
   if (errno == EINVAL || errno == ENOSYS)
     if (::renameat(directory, from.c_str(), directory, to.c_str()) == 0) return 0;
   return errno == ENOTEMPTY ? EEXIST : errno;
@@ -45,15 +47,20 @@ int rename_without_replacing(int directory, const std::string& from, const std::
 
 /// Holds the lock by which a directory that nobody listens in yet is known to be
 /// somebody's. False: somebody else has it.
-bool lock_directory(int directory) { return ::flock(directory, LOCK_EX | LOCK_NB) == 0; }
+bool lock_directory(int directory) {
+  return ::flock(directory, LOCK_EX | LOCK_NB) == 0;
+}
 
-bool is_being_made(const std::string& name) { return name.starts_with(kBeingMade); }
+bool is_being_made(const std::string& name) {
+  return name.starts_with(kBeingMade);
+}
 
 /// All that a scanner ever puts there is its socket. Whatever else lies in it is
 /// somebody's, and the directory is left alone.
 bool holds_only_a_socket(int directory) {
   const auto names = names_in(directory);
-  return names && std::all_of(names->begin(), names->end(), [](const std::string& name) { return name == kSocketName; });
+  return names && std::all_of(names->begin(), names->end(),
+                              [](const std::string& name) { return name == kSocketName; });
 }
 
 /// Removes the emptied directory `name`; `directory` is open on it.
@@ -85,7 +92,8 @@ Result<ScanHome> ScanHome::make(const std::string& runtime_directory, const std:
 
 Result<void> ScanHome::make_directory() {
   const std::string name = fresh_name(kBeingMade);
-  if (::mkdirat(runtime_.get(), name.c_str(), 0700) != 0) return fail_errno("cannot make the scan's directory");
+  if (::mkdirat(runtime_.get(), name.c_str(), 0700) != 0)
+    return fail_errno("cannot make the scan's directory");
   auto directory = open_scan_directory(runtime_.get(), name);
   if (!directory) return tl::unexpected(directory.error());
   if (!lock_directory(directory->get())) return fail(EAGAIN, "somebody else took the scan's directory");
@@ -109,7 +117,8 @@ Result<void> ScanHome::appear() {
     }
     if (error != EEXIST) return fail(error, fmt::format("cannot name the scan '{}'", name_));
     const auto removed = remove_dead_directory(runtime_.get(), name_);
-    if (!removed && removed.error().code == EBUSY) return fail(EEXIST, fmt::format("a live scan is named '{}'", name_));
+    if (!removed && removed.error().code == EBUSY)
+      return fail(EEXIST, fmt::format("a live scan is named '{}'", name_));
     if (!removed && removed.error().code != ENOENT) return fail(EEXIST, removed.error().what);
   }
   return fail(EEXIST, fmt::format("others keep taking the name '{}'", name_));

@@ -36,8 +36,8 @@ class ScanHome {
   Result<void> make_directory();
 
   UniqueFd runtime_, directory_, listener_;
-  std::string name_;      ///< to be had
-  std::string present_;   ///< the name it has now; "" once moved from
+  std::string name_;     ///< to be had
+  std::string present_;  ///< the name it has now; "" once moved from
   pid_t owner_ = 0;
 };
 

@@ -70,7 +70,8 @@ Result<FoundScan> only_scan(const std::string& runtime_directory) {
   const auto names = live_names(runtime_directory);
   if (!names) return tl::unexpected(names.error());
   if (names->empty()) return no_such_scan(runtime_directory, "");
-  if (names->size() > 1) return fail(EMLINK, fmt::format("several scans are running ({}): name one", joined(*names)));
+  if (names->size() > 1)
+    return fail(EMLINK, fmt::format("several scans are running ({}): name one", joined(*names)));
   return connect_to(runtime_directory, names->front());
 }
 
@@ -104,7 +105,8 @@ std::string without_trailing_slashes(std::string path) {
 
 Result<FoundScan> find_scan(const std::string& wanted, const Interrupted& interrupted) {
   if (wanted.empty()) return only_scan(runtime_directory());
-  if (wanted.front() == '/') return newest_of_root(runtime_directory(), without_trailing_slashes(wanted), interrupted);
+  if (wanted.front() == '/')
+    return newest_of_root(runtime_directory(), without_trailing_slashes(wanted), interrupted);
   std::string directory = runtime_directory(), name = wanted;
   if (const auto slash = wanted.find('/'); slash != std::string::npos) {
     auto theirs = runtime_directory_of(wanted.substr(0, slash));
@@ -116,7 +118,8 @@ Result<FoundScan> find_scan(const std::string& wanted, const Interrupted& interr
   return connect_to(directory, name);
 }
 
-Result<Packet> await_packet(int socket, std::size_t most, milliseconds timeout, const Interrupted& interrupted) {
+Result<Packet> await_packet(int socket, std::size_t most, milliseconds timeout,
+                            const Interrupted& interrupted) {
   using Clock = std::chrono::steady_clock;
   for (const auto deadline = Clock::now() + timeout;;) {
     const auto left = std::chrono::duration_cast<milliseconds>(deadline - Clock::now());
@@ -130,7 +133,8 @@ Result<Packet> await_packet(int socket, std::size_t most, milliseconds timeout, 
 }
 
 Result<ScanStatus> ask_status(int socket, milliseconds timeout, const Interrupted& interrupted) {
-  if (auto sent = send_message(socket, make_message<StatusRequest>()); !sent) return tl::unexpected(sent.error());
+  if (auto sent = send_message(socket, make_message<StatusRequest>()); !sent)
+    return tl::unexpected(sent.error());
   const auto packet = await_packet(socket, kMostStatusBytes, timeout, interrupted);
   if (!packet) return tl::unexpected(packet.error());
   const auto header = parse_header(packet->bytes);

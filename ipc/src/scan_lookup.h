@@ -33,6 +33,7 @@ Result<Packet> await_packet(int socket, std::size_t most, std::chrono::milliseco
                             const Interrupted& interrupted);
 
 /// Asks a scan for its status over a connected socket. EPROTO, and as await_packet().
-Result<ScanStatus> ask_status(int socket, std::chrono::milliseconds timeout, const Interrupted& interrupted = {});
+Result<ScanStatus> ask_status(int socket, std::chrono::milliseconds timeout,
+                              const Interrupted& interrupted = {});
 
 }  // namespace pwalk::ipc

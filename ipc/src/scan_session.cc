@@ -113,25 +113,51 @@ ScanSession::~ScanSession() {
   if (impl_) impl_->distributor.finish(false);
 }
 
-const std::string& ScanSession::name() const { return impl_->name; }
-const PoolReport& ScanSession::pool() const { return impl_->report; }
-std::size_t ScanSession::max_batch_bytes() const { return impl_->distributor.max_batch_bytes(); }
+const std::string& ScanSession::name() const {
+  return impl_->name;
+}
+const PoolReport& ScanSession::pool() const {
+  return impl_->report;
+}
+std::size_t ScanSession::max_batch_bytes() const {
+  return impl_->distributor.max_batch_bytes();
+}
 
 Result<void> ScanSession::publish(unsigned worker, const OutgoingBatch& batch) {
   return impl_->distributor.publish(worker, batch);
 }
 
-void ScanSession::serve(std::chrono::milliseconds timeout) { impl_->server->serve(timeout); }
-void ScanSession::wake() { impl_->server->wake(); }
-void ScanSession::reuse_without_consumers(bool allowed) { impl_->distributor.reuse_without_consumers(allowed); }
-void ScanSession::finish(bool complete) { impl_->distributor.finish(complete); }
-void ScanSession::stop() { impl_->distributor.stop(); }
+void ScanSession::serve(std::chrono::milliseconds timeout) {
+  impl_->server->serve(timeout);
+}
+void ScanSession::wake() {
+  impl_->server->wake();
+}
+void ScanSession::reuse_without_consumers(bool allowed) {
+  impl_->distributor.reuse_without_consumers(allowed);
+}
+void ScanSession::finish(bool complete) {
+  impl_->distributor.finish(complete);
+}
+void ScanSession::stop() {
+  impl_->distributor.stop();
+}
 
-Attendance ScanSession::attendance() const { return impl_->distributor.attendance(); }
-bool ScanSession::starved() const { return impl_->distributor.starved(); }
-std::chrono::nanoseconds ScanSession::backpressure() const { return impl_->distributor.backpressure(); }
-std::uint64_t ScanSession::batches() const { return impl_->distributor.batches(); }
-std::vector<ConsumerStatus> ScanSession::consumers() const { return impl_->distributor.consumers(); }
+Attendance ScanSession::attendance() const {
+  return impl_->distributor.attendance();
+}
+bool ScanSession::starved() const {
+  return impl_->distributor.starved();
+}
+std::chrono::nanoseconds ScanSession::backpressure() const {
+  return impl_->distributor.backpressure();
+}
+std::uint64_t ScanSession::batches() const {
+  return impl_->distributor.batches();
+}
+std::vector<ConsumerStatus> ScanSession::consumers() const {
+  return impl_->distributor.consumers();
+}
 
 void ScanSession::set_status(std::string state, std::uint64_t entries, std::uint64_t errors) {
   const std::lock_guard lock(impl_->status_mutex);

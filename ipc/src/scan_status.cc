@@ -93,9 +93,10 @@ ConsumerStatus read_consumer(const json& object) {
 }  // namespace
 
 std::string print_status(const ScanStatus& status) {
-  json object{{"name", widen(status.name)},   {"state", widen(status.state)},   {"started", widen(status.started)},
-              {"entries", status.entries},    {"errors", status.errors}, {"pool_bytes", status.pool_bytes},
-              {"pages", widen(status.pages)}, {"roots", json::array()},  {"consumers", json::array()}};
+  json object{
+      {"name", widen(status.name)},   {"state", widen(status.state)}, {"started", widen(status.started)},
+      {"entries", status.entries},    {"errors", status.errors},      {"pool_bytes", status.pool_bytes},
+      {"pages", widen(status.pages)}, {"roots", json::array()},       {"consumers", json::array()}};
   std::size_t used = object.dump().size();
   for (const std::string& root : status.roots) append_bounded(object["roots"], widen(root), used);
   for (const ConsumerStatus& consumer : status.consumers)

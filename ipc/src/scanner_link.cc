@@ -100,7 +100,8 @@ Result<ScannerLink> link_to_scanner(const AttachOptions& options) {
     if (link || !may_still_come(link.error().code)) return link;
     const auto left = std::chrono::duration_cast<milliseconds>(deadline - Clock::now());
     if (left <= milliseconds::zero()) return given_up(link.error(), options.timeout > milliseconds::zero());
-    if (options.interrupted && options.interrupted()) return fail(EINTR, "interrupted while waiting for a scan");
+    if (options.interrupted && options.interrupted())
+      return fail(EINTR, "interrupted while waiting for a scan");
     std::this_thread::sleep_for(std::min(left, kSlice));
   }
 }

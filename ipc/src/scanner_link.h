@@ -16,8 +16,8 @@ struct ScannerLink {
   ControlMemory control;
   Mapping pool;
   ConsumerMemory own;
-  UniqueFd socket;         ///< to say that we leave
-  UniqueFd kick;           ///< eventfd: something came back
+  UniqueFd socket;  ///< to say that we leave
+  UniqueFd kick;    ///< eventfd: something came back
   ProcessHandle scanner;
   std::uint64_t missed_rows = 0;
   std::uint32_t grant_blocks = 0;

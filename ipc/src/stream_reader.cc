@@ -2,7 +2,8 @@
 
 namespace pwalk::ipc {
 
-StreamReader::StreamReader(const ControlMemory& control, const ConsumerMemory& own) : control_(control), own_(own) {
+StreamReader::StreamReader(const ControlMemory& control, const ConsumerMemory& own)
+    : control_(control), own_(own) {
   for (std::uint32_t number = 0; number < control.geometry().lanes; ++number) {
     next_.push_back(cursor_position(Atomics::load_relaxed(own.cursor(number))));
     if (next_.back() != 0) started_at_first_ = false;
@@ -37,7 +38,8 @@ StreamState StreamReader::state() const {
 }
 
 void StreamReader::revoke_all() {
-  for (std::uint32_t number = 0; number < control_.geometry().lanes; ++number) revoke<Atomics>(own_.cursor(number));
+  for (std::uint32_t number = 0; number < control_.geometry().lanes; ++number)
+    revoke<Atomics>(own_.cursor(number));
 }
 
 }  // namespace pwalk::ipc

@@ -40,7 +40,8 @@ class DeathTest : public ::testing::Test {
 
 TEST_F(DeathTest, OfOneConsumerOfThreeHarmsNobody) {
   Actor scanner({"produce", "home", "consumers=3", "batches=300", "rows=1000"});
-  Actor one({"consume", "home"}), two({"consume", "home"}), victim({"consume", "home", "stop_after=20", "hold=5"});
+  Actor one({"consume", "home"}), two({"consume", "home"}),
+      victim({"consume", "home", "stop_after=20", "hold=5"});
   EXPECT_EQ(victim.await("stopped"), "stopped");
   victim.signal(SIGKILL);
   for (Actor* consumer : {&one, &two})

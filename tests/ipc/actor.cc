@@ -4,7 +4,8 @@
 ///   actor produce NAME [pool=BYTES] [batches=N] [rows=N] [consumers=N] [name_bytes=N] [linger=0|1]
 ///       "ready", then "published ROWS" after each batch, then "finished"
 ///   actor consume NAME [start=first|oldest|now] [pause_us=N] [hold=N] [stop_after=BATCHES] [timeout_ms=N]
-///       "attached MISSED", then at the end "end=WORD rows=N batches=N verdict=WORD"; with stop_after "stopped" and it sleeps
+///       "attached MISSED", then at the end "end=WORD rows=N batches=N verdict=WORD"; with stop_after
+///       "stopped" and it sleeps
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -69,13 +70,16 @@ int produce(const std::string& name, const Arguments& arguments) {
   while (session->attendance().ever < arguments.number("consumers", 0)) std::this_thread::sleep_for(1ms);
   BatchSource source;
   for (std::uint64_t i = 0; i < arguments.number("batches", 100); ++i) {
-    const OutgoingBatch batch = source.make(std::uint32_t(arguments.number("rows", 500)), arguments.number("name_bytes", 12));
-    if (auto published = session->publish(unsigned(i), batch); !published) return fail_with(published.error());
+    const OutgoingBatch batch =
+        source.make(std::uint32_t(arguments.number("rows", 500)), arguments.number("name_bytes", 12));
+    if (auto published = session->publish(unsigned(i), batch); !published)
+      return fail_with(published.error());
     tell(fmt::format("published {}", source.rows_made()));
   }
   session->finish(true);
   tell("finished");
-  while (arguments.number("linger", 0) || !session->attendance().all_finished) std::this_thread::sleep_for(1ms);
+  while (arguments.number("linger", 0) || !session->attendance().all_finished)
+    std::this_thread::sleep_for(1ms);
   done = true;
   control.join();
   return 0;
@@ -83,10 +87,14 @@ int produce(const std::string& name, const Arguments& arguments) {
 
 const char* word_for(StreamEnd end) {
   switch (end) {
-    case StreamEnd::running: return "running";
-    case StreamEnd::complete: return "complete";
-    case StreamEnd::cut_short: return "cut_short";
-    case StreamEnd::scanner_died: return "scanner_died";
+    case StreamEnd::running:
+      return "running";
+    case StreamEnd::complete:
+      return "complete";
+    case StreamEnd::cut_short:
+      return "cut_short";
+    case StreamEnd::scanner_died:
+      return "scanner_died";
   }
   return "?";
 }

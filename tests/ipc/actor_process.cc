@@ -79,7 +79,9 @@ std::string Actor::last(const std::string& word) {
   return found;
 }
 
-void Actor::signal(int number) const { ::kill(pid_, number); }
+void Actor::signal(int number) const {
+  ::kill(pid_, number);
+}
 
 int Actor::wait() {
   int status = 0;

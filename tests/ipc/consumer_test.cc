@@ -70,7 +70,8 @@ TEST_F(ConsumerTest, SeveralReadManyTimesThePool) {
   ServedScan scan("several");
   std::vector<std::thread> readers;
   std::vector<Reading> readings(3);
-  for (Reading& reading : readings) readers.emplace_back([&] { reading = read_all({.scan = "several", .timeout = 5s}); });
+  for (Reading& reading : readings)
+    readers.emplace_back([&] { reading = read_all({.scan = "several", .timeout = 5s}); });
   ASSERT_TRUE(testing::eventually([&] { return scan->attendance().attached == 3; }));
   BatchSource source;
   for (int i = 0; i < 200; ++i) ASSERT_TRUE(scan->publish(unsigned(i), source.make(1000)));
@@ -193,7 +194,8 @@ TEST_F(AttachedTest, KeepingEveryBatchStallsNobody) {
     scan_->finish(true);
   });
   std::vector<BatchLease> held;
-  for (auto lease = consumer_.next(10s); lease && *lease; lease = consumer_.next(10s)) held.push_back(**lease);
+  for (auto lease = consumer_.next(10s); lease && *lease; lease = consumer_.next(10s))
+    held.push_back(**lease);
   worker.join();
   EXPECT_EQ(consumer_.end(), StreamEnd::complete);
   ASSERT_EQ(held.size(), 200u);
@@ -357,12 +359,14 @@ TEST_P(PagesTest, AStreamOverPagesOfEveryKind) {
     scan->finish(true);
   });
   RowTally tally;
-  for (auto lease = consumer->next(10s); lease && *lease; lease = consumer->next(10s)) tally.add((*lease)->view());
+  for (auto lease = consumer->next(10s); lease && *lease; lease = consumer->next(10s))
+    tally.add((*lease)->view());
   worker.join();
   EXPECT_EQ(consumer->end(), StreamEnd::complete);
   EXPECT_EQ(tally.missing_or_doubled(200'000), "");
 }
-INSTANTIATE_TEST_SUITE_P(All, PagesTest, ::testing::Values(HugePages::off, HugePages::automatic, HugePages::require));
+INSTANTIATE_TEST_SUITE_P(All, PagesTest,
+                         ::testing::Values(HugePages::off, HugePages::automatic, HugePages::require));
 
 }  // namespace
 }  // namespace pwalk::ipc

@@ -71,7 +71,8 @@ class ControlServerTest : public ::testing::Test {
     for (int i = 0; i < 20; ++i) ASSERT_TRUE(scan_->publish(0, source.make(100)));
     scan_->finish(true);
     RowTally tally;
-    for (auto lease = consumer->next(10s); lease && *lease; lease = consumer->next(10s)) tally.add((*lease)->view());
+    for (auto lease = consumer->next(10s); lease && *lease; lease = consumer->next(10s))
+      tally.add((*lease)->view());
     EXPECT_EQ(consumer->end(), StreamEnd::complete);
     EXPECT_EQ(tally.missing_or_doubled(2000), "");
   }
@@ -109,7 +110,8 @@ TEST_F(ControlServerTest, AlmostRightMessagesAreShownOut) {
   const auto good = make_message<Hello>();
   const auto bytes = std::as_bytes(std::span(&good, 1));
   std::vector<std::vector<std::byte>> almost;
-  for (std::size_t length = 1; length < bytes.size(); ++length) almost.emplace_back(bytes.begin(), bytes.begin() + std::ptrdiff_t(length));
+  for (std::size_t length = 1; length < bytes.size(); ++length)
+    almost.emplace_back(bytes.begin(), bytes.begin() + std::ptrdiff_t(length));
   almost.emplace_back(bytes.begin(), bytes.end());
   almost.back().push_back(std::byte{0});  // one too long
   const std::size_t start = offsetof(Hello, start);
@@ -146,14 +148,21 @@ TEST_F(ControlServerTest, AFloodEndsTheFlooder) {
 TEST_F(ControlServerTest, DescriptorsThatComeWithNonsenseAreClosed) {
   const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   const std::vector<int> many(8, null.get());
-  { EXPECT_TRUE(is_shown_out([&] { UniqueFd socket = connect(); send(socket, std::vector<std::byte>(30), many); return socket; }())); }
+  {
+    EXPECT_TRUE(is_shown_out([&] {
+      UniqueFd socket = connect();
+      send(socket, std::vector<std::byte>(30), many);
+      return socket;
+    }()));
+  }
   const std::size_t before = open_descriptors();
   for (int i = 0; i < 100; ++i) {
     const UniqueFd socket = connect();
     send(socket, std::vector<std::byte>(30), many);
     EXPECT_TRUE(is_shown_out(socket));
   }
-  EXPECT_TRUE(testing::eventually([&] { return open_descriptors() <= before; })) << before << " became " << open_descriptors();
+  EXPECT_TRUE(testing::eventually([&] { return open_descriptors() <= before; }))
+      << before << " became " << open_descriptors();
 }
 
 TEST_F(ControlServerTest, HangingUpAtOnceLeavesNothing) {
@@ -163,7 +172,8 @@ TEST_F(ControlServerTest, HangingUpAtOnceLeavesNothing) {
     const UniqueFd socket = connect();
     if (i % 2) send(socket, make_message<Hello>());
   }
-  EXPECT_TRUE(testing::eventually([&] { return scan_->attendance().attached == 0 && open_descriptors() <= before; }));
+  EXPECT_TRUE(
+      testing::eventually([&] { return scan_->attendance().attached == 0 && open_descriptors() <= before; }));
   expect_service();
 }
 
@@ -204,7 +214,8 @@ TEST_F(ControlServerTest, AttachingAndLeavingThousandsOfTimes) {
   ASSERT_TRUE(testing::eventually([&] { return scan_->consumers().empty(); }));
   const std::size_t before = open_descriptors();
   for (int i = 0; i < 1000; ++i) ASSERT_TRUE(Consumer::attach({.scan = "home"}));
-  EXPECT_TRUE(testing::eventually([&] { return scan_->consumers().empty() && open_descriptors() <= before; }));
+  EXPECT_TRUE(
+      testing::eventually([&] { return scan_->consumers().empty() && open_descriptors() <= before; }));
   EXPECT_EQ(scan_->attendance().ever, 1001u);
 }
 

@@ -14,8 +14,10 @@ TEST(HugePagesTest, ReadsWhatSmapsSaysOfARange) {
       "Size:               4096 kB\nKernelPageSize:        4 kB\nRss:                4096 kB\n"
       "ShmemPmdMapped:     2048 kB\nShared_Hugetlb:        0 kB\n"
       "7f0000400000-7f0000600000 rw-s 00000000 00:0f 3 /memfd:pwalk-pool (deleted)\n"
-      "KernelPageSize:     2048 kB\nRss:                   0 kB\nShared_Hugetlb:        0 kB\nPrivate_Hugetlb:    2048 kB\n"
-      "7f1000000000-7f1000400000 rw-p 00000000 00:00 0 [heap]\nRss:                4096 kB\nShmemPmdMapped:     4096 kB\n";
+      "KernelPageSize:     2048 kB\nRss:                   0 kB\nShared_Hugetlb:        0 "
+      "kB\nPrivate_Hugetlb:    2048 kB\n"
+      "7f1000000000-7f1000400000 rw-p 00000000 00:00 0 [heap]\nRss:                4096 kB\nShmemPmdMapped:  "
+      "   4096 kB\n";
   const PageBacking first = page_backing_in(smaps, 0x7f0000000000, 4u << 20);
   EXPECT_EQ(first.resident, 4u << 20);
   EXPECT_EQ(first.transparent, 2u << 20);

@@ -30,8 +30,16 @@ TEST(LaneRingTest, EveryFieldComesThroughInOrder) {
   BatchDescriptor taken;
   EXPECT_EQ(reader.take(taken), Taking::empty);
   for (std::uint64_t i = 0; i < 3 * kSlots; ++i) {
-    const BatchDescriptor written{.sequence = i, .offset = i * 4096, .length = 1, .rows = 2, .rows_before = 3 * i,
-                                  .content_hash = ~i, .file_bytes = 5, .records = 6, .flags = 7, .reserved = 8};
+    const BatchDescriptor written{.sequence = i,
+                                  .offset = i * 4096,
+                                  .length = 1,
+                                  .rows = 2,
+                                  .rows_before = 3 * i,
+                                  .content_hash = ~i,
+                                  .file_bytes = 5,
+                                  .records = 6,
+                                  .flags = 7,
+                                  .reserved = 8};
     lane.writer().publish(written);
     EXPECT_TRUE(reader.ready());
     ASSERT_EQ(reader.take(taken), Taking::taken);
@@ -71,7 +79,8 @@ TEST(LaneRingTest, RevocationRacesWithTakingAndOneOfThemWins) {
     });
     const std::uint64_t final_cursor = revoke<A>(cursor);
     // The slots are the producer's again; a reader that was copying one must not believe it.
-    for (std::uint64_t i = final_cursor; i < kSlots; ++i) lane.writer().publish({.sequence = i + 1000 * kSlots});
+    for (std::uint64_t i = final_cursor; i < kSlots; ++i)
+      lane.writer().publish({.sequence = i + 1000 * kSlots});
     reading.join();
     EXPECT_EQ(taken_count, final_cursor);
   }

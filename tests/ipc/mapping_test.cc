@@ -64,7 +64,8 @@ TEST(MemfdTest, ASealIsAskedForBeforeMapping) {
 /// What a consumer believes of a control memory that it was sent.
 class ReceivedMemoryTest : public ::testing::Test {
  protected:
-  ReceivedMemoryTest() : memory_(*ControlMemory::create({.lanes = 2, .slots = 64, .pool_bytes = 8 * kBlockBytes})) {}
+  ReceivedMemoryTest()
+      : memory_(*ControlMemory::create({.lanes = 2, .slots = 64, .pool_bytes = 8 * kBlockBytes})) {}
   Result<ControlMemory> receive() { return ControlMemory::open(UniqueFd(::dup(memory_.fd()))); }
   ControlMemory memory_;
 };

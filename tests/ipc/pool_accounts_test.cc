@@ -36,7 +36,8 @@ class NaivePool {
 
   bool may_free() const { return attached() > 0 || reuse_; }
   unsigned attached() const {
-    return unsigned(std::count_if(readers_.begin(), readers_.end(), [](const auto& r) { return r.second.attached; }));
+    return unsigned(
+        std::count_if(readers_.begin(), readers_.end(), [](const auto& r) { return r.second.attached; }));
   }
 
   /// What place() must answer.
@@ -55,18 +56,21 @@ class NaivePool {
     if (at.sequence != placed_[at.lane]) return "wrong sequence";
     if (at.unit + units > geometry_.units()) return "beyond the pool";
     const bool is_run = units > geometry_.units_per_block;
-    if (is_run ? at.unit % geometry_.units_per_block != 0 : block_of(at.unit) != block_of(at.unit + units - 1))
+    if (is_run ? at.unit % geometry_.units_per_block != 0
+               : block_of(at.unit) != block_of(at.unit + units - 1))
       return "crosses a block's border";
     for (const Batch& batch : batches_)
-      if (!batch.freed && first_block(batch) <= block_of(at.unit + units - 1) && block_of(at.unit) <= last_block(batch) &&
-          (is_run || overlaps(batch, at.unit, units)))
+      if (!batch.freed && first_block(batch) <= block_of(at.unit + units - 1) &&
+          block_of(at.unit) <= last_block(batch) && (is_run || overlaps(batch, at.unit, units)))
         return "lies over a batch that is still there";
     if (at.rows_before != rows_before(at.lane, at.sequence)) return "wrong rows_before";
     if (is_run) run_waits_ = false;
     // Whose open block this was, it had been emptied and given up.
     for (auto& open : open_)
-      if (open && open->first >= block_of(at.unit) && open->first <= block_of(at.unit + units - 1)) open.reset();
-    if (!is_run) open_[at.lane] = {block_of(at.unit), at.unit + units - block_of(at.unit) * geometry_.units_per_block};
+      if (open && open->first >= block_of(at.unit) && open->first <= block_of(at.unit + units - 1))
+        open.reset();
+    if (!is_run)
+      open_[at.lane] = {block_of(at.unit), at.unit + units - block_of(at.unit) * geometry_.units_per_block};
     ++placed_[at.lane];
     busy_[at.lane] = true;
     Batch batch{.at = at, .units = units, .rows = rows, .holders = {}};
@@ -144,7 +148,8 @@ class NaivePool {
   bool overlaps(const Batch& batch, std::uint32_t unit, std::uint32_t units) const {
     // A run owns its last block to the end.
     const bool is_run = batch.units > geometry_.units_per_block;
-    const std::uint32_t end = is_run ? (last_block(batch) + 1) * geometry_.units_per_block : batch.at.unit + batch.units;
+    const std::uint32_t end =
+        is_run ? (last_block(batch) + 1) * geometry_.units_per_block : batch.at.unit + batch.units;
     return unit < end && batch.at.unit < unit + units;
   }
   bool block_empty(std::uint32_t block) const {
@@ -225,13 +230,25 @@ class Game {
 
   void step() {
     switch (below(12)) {
-      case 0: case 1: case 2: case 3: return place();
-      case 4: case 5: return publish();
-      case 6: return below(3) ? take() : attach();
-      case 7: case 8: return take();
-      case 9: return give_back();
-      case 10: return below(8) ? give_back() : leave();
-      default: return below(20) ? lie() : toggle_reuse();
+      case 0:
+      case 1:
+      case 2:
+      case 3:
+        return place();
+      case 4:
+      case 5:
+        return publish();
+      case 6:
+        return below(3) ? take() : attach();
+      case 7:
+      case 8:
+        return take();
+      case 9:
+        return give_back();
+      case 10:
+        return below(8) ? give_back() : leave();
+      default:
+        return below(20) ? lie() : toggle_reuse();
     }
   }
 
@@ -376,7 +393,9 @@ TEST(PoolAccountsTest, AgreesWithANaiveModelOverRandomLives) {
   EXPECT_GT(runs, 50);
 }
 
-PoolGeometry small() { return {.blocks = 4, .units_per_block = 4, .lanes = 1, .slots = 16}; }
+PoolGeometry small() {
+  return {.blocks = 4, .units_per_block = 4, .lanes = 1, .slots = 16};
+}
 
 /// Places and publishes a batch of a whole block.
 Placement fill_block(PoolAccounts& accounts, std::uint32_t rows = 10) {

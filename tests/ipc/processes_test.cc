@@ -25,12 +25,14 @@ class ProcessesTest : public ::testing::Test {
 };
 
 std::string complete(std::uint64_t rows, std::uint64_t batches) {
-  return "end=complete rows=" + std::to_string(rows) + " batches=" + std::to_string(batches) + " verdict=good";
+  return "end=complete rows=" + std::to_string(rows) + " batches=" + std::to_string(batches) +
+         " verdict=good";
 }
 
 TEST_F(ProcessesTest, ThreeConsumersEachGetEverythingOnce) {
   Actor scanner({"produce", "home", "consumers=3", "batches=200", "rows=1000"});
-  Actor fast({"consume", "home"}), slow({"consume", "home", "pause_us=300"}), holding({"consume", "home", "hold=40"});
+  Actor fast({"consume", "home"}), slow({"consume", "home", "pause_us=300"}),
+      holding({"consume", "home", "hold=40"});
   for (Actor* consumer : {&fast, &slow, &holding}) EXPECT_EQ(consumer->await("end="), complete(200'000, 200));
   EXPECT_EQ(scanner.wait(), 0);
   EXPECT_TRUE(runtime_.names().empty());

@@ -19,9 +19,9 @@ class ReturnDeskTest : public ::testing::Test {
 TEST_F(ReturnDeskTest, TheGrantCountsBlocksNotBatches) {
   ReturnDesk desk(memory_, kPool, 2);
   EXPECT_TRUE(desk.pin(0, 100));
-  EXPECT_TRUE(desk.pin(4096, 100));                // the same block
+  EXPECT_TRUE(desk.pin(4096, 100));  // the same block
   EXPECT_TRUE(desk.pin(3 * kBlockBytes, kBlockBytes));
-  EXPECT_FALSE(desk.pin(5 * kBlockBytes, 1));      // a third
+  EXPECT_FALSE(desk.pin(5 * kBlockBytes, 1));  // a third
   EXPECT_TRUE(desk.pin(3 * kBlockBytes, 1));
   desk.unpin(0, 100);
   EXPECT_FALSE(desk.pin(5 * kBlockBytes, 1)) << "the block is still pinned by the other";

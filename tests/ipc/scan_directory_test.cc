@@ -40,7 +40,8 @@ class ScanDirectoryTest : public ::testing::Test {
 
 TEST_F(ScanDirectoryTest, NamesThatAScanMayHave) {
   for (const char* good : {"a", "home", "home-2", "A.b_c-9", "0"}) EXPECT_TRUE(check_scan_name(good)) << good;
-  for (const std::string bad : {"", ".", "..", ".hidden", "-flag", "a/b", "a b", "ä", "a\n"}) EXPECT_FALSE(check_scan_name(bad)) << bad;
+  for (const std::string bad : {"", ".", "..", ".hidden", "-flag", "a/b", "a b", "ä", "a\n"})
+    EXPECT_FALSE(check_scan_name(bad)) << bad;
   EXPECT_TRUE(check_scan_name(std::string(64, 'x')));
   EXPECT_FALSE(check_scan_name(std::string(65, 'x')));
 }
@@ -62,7 +63,8 @@ TEST_F(ScanDirectoryTest, MakesAPrivateRuntimeDirectory) {
 }
 
 TEST_F(ScanDirectoryTest, RefusesAnUnsafeRuntimeDirectory) {
-  const std::string real = runtime_.path() + "/real", link = runtime_.path() + "/link", file = runtime_.path() + "/file";
+  const std::string real = runtime_.path() + "/real", link = runtime_.path() + "/link",
+                    file = runtime_.path() + "/file";
   fs::create_directory(real);
   fs::create_directory_symlink(real, link);
   std::ofstream(file) << "x";
@@ -183,7 +185,8 @@ class LookupTest : public ScanDirectoryTest {
     return consumer ? consumer->scan_name() : consumer.error().message();
   }
   static std::unique_ptr<ScanSession> session(const std::string& name, const std::string& root) {
-    auto made = ScanSession::create({.name = name, .roots = {root}, .pool_bytes = 2u << 20, .huge_pages = HugePages::off});
+    auto made = ScanSession::create(
+        {.name = name, .roots = {root}, .pool_bytes = 2u << 20, .huge_pages = HugePages::off});
     EXPECT_TRUE(made);
     return std::make_unique<ScanSession>(*std::move(made));
   }
@@ -242,7 +245,8 @@ TEST_F(LookupTest, TheWaitEndsInTimeAndWhenInterrupted) {
 TEST_F(LookupTest, AScanThatDoesNotAnswerIsGivenUpWhenInterrupted) {
   const auto stopped = session("stopped", "/x");  // nobody serves it
   int asked = 0;
-  EXPECT_EQ(Consumer::attach({.scan = "stopped", .interrupted = [&] { return ++asked == 3; }}).error().code, EINTR);
+  EXPECT_EQ(Consumer::attach({.scan = "stopped", .interrupted = [&] { return ++asked == 3; }}).error().code,
+            EINTR);
   EXPECT_EQ(Consumer::attach({.scan = "/x", .interrupted = [&] { return true; }}).error().code, EINTR);
   const auto scans = list_scans(runtime_.path());
   ASSERT_TRUE(scans);

@@ -95,8 +95,8 @@ struct ServedScan::Server {
 };
 
 ServedScan::ServedScan(const std::string& name, std::uint64_t pool_bytes, HugePages pages) {
-  auto session =
-      ScanSession::create({.name = name, .roots = {"/numbered"}, .pool_bytes = pool_bytes, .huge_pages = pages});
+  auto session = ScanSession::create(
+      {.name = name, .roots = {"/numbered"}, .pool_bytes = pool_bytes, .huge_pages = pages});
   if (!session) throw std::runtime_error(session.error().message());
   session_ = std::make_unique<ScanSession>(*std::move(session));
   server_ = std::make_unique<Server>(*session_);

@@ -64,10 +64,12 @@ class RowTally {
 /// A session of the given pool, with its control thread running for as long as it lives.
 class ServedScan {
  public:
-  explicit ServedScan(const std::string& name, std::uint64_t pool_bytes = 2u << 20, HugePages pages = HugePages::off);
+  explicit ServedScan(const std::string& name, std::uint64_t pool_bytes = 2u << 20,
+                      HugePages pages = HugePages::off);
   ~ServedScan();
   ScanSession& session() { return *session_; }
   ScanSession* operator->() { return session_.get(); }
+
  private:
   struct Server;
   std::unique_ptr<ScanSession> session_;

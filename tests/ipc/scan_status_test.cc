@@ -62,7 +62,8 @@ TEST(ScanStatusTest, WrongTypesKeepTheirDefaults) {
   EXPECT_EQ(status->entries, 0u);
   EXPECT_EQ(status->roots, std::vector<std::string>{"/r"});
   EXPECT_EQ(status->consumers.size(), 1u);
-  for (const char* text : {"", "[]", "17", "{", "{\"name\":\"\xff\"}", "nullnull"}) EXPECT_FALSE(parse_status(text)) << text;
+  for (const char* text : {"", "[]", "17", "{", "{\"name\":\"\xff\"}", "nullnull"})
+    EXPECT_FALSE(parse_status(text)) << text;
 }
 
 TEST(ScanStatusTest, SurvivesDamage) {

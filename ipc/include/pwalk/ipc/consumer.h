@@ -44,11 +44,11 @@ enum class StreamEnd : std::uint8_t {
 
 struct ConsumerStats {
   std::uint64_t batches = 0, rows = 0, file_bytes = 0;
-  std::uint64_t directories = 0;       ///< directory records
-  std::uint64_t errors = 0;            ///< rows and directory records with an errno
-  std::uint64_t content_hash = 0;      ///< of the rows read: recomputed if verify_rows, else as stated
-  std::uint64_t missed_rows = 0;       ///< before the start, with StartAt::oldest or now
-  std::uint64_t waited_ns = 0;         ///< time next() slept
+  std::uint64_t directories = 0;   ///< directory records
+  std::uint64_t errors = 0;        ///< rows and directory records with an errno
+  std::uint64_t content_hash = 0;  ///< of the rows read: recomputed if verify_rows, else as stated
+  std::uint64_t missed_rows = 0;   ///< before the start, with StartAt::oldest or now
+  std::uint64_t waited_ns = 0;     ///< time next() slept
 };
 
 /// A process attached to a scan: reads every batch, each once, in lane order.
@@ -58,7 +58,8 @@ class Consumer {
   /// Finds the scan and attaches. Errors: ENOENT or ETIMEDOUT, no such scan (the
   /// message names those there are); EMLINK, several and none was named; ENODATA,
   /// something of it is gone and StartAt::first was asked (see missed_rows());
-  /// EPROTO, it speaks another version; EACCES; EINTR.
+  /// EINVAL, no such name or user can be; EPROTO, it speaks another version;
+  /// EACCES; EINTR. The message of ENODATA begins with the number of rows gone.
   static Result<Consumer> attach(const AttachOptions& options);
 
   Consumer(Consumer&&) noexcept;
@@ -70,7 +71,7 @@ class Consumer {
   /// or the stream is over (then end() says how). Errors: EPROTO, a batch or a
   /// descriptor failed its check, or the end's counts and hash do not match what
   /// was read; EINTR; ESTALE, this is a forked child's copy of the handle;
-  /// ECANCELED, evicted.
+  /// ECANCELED, evicted; ENOTCONN, after detach().
   Result<std::optional<BatchLease>> next(std::chrono::milliseconds timeout);
 
   StreamEnd end() const;

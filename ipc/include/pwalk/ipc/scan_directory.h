@@ -22,31 +22,33 @@ Result<UniqueFd> open_runtime_directory(const std::string& path, bool create);
 struct ConsumerStatus {
   std::string label;
   std::uint64_t held_batches = 0;
-  std::uint64_t lag_rows = 0;        ///< published but not yet taken by it
-  bool holding_back = false;         ///< a full pool waits for it right now
+  std::uint64_t lag_rows = 0;  ///< published but not yet taken by it
+  bool holding_back = false;   ///< a full pool waits for it right now
   double holding_back_seconds = 0;
 };
 
 /// What a live scan says of itself, or what can be told of a dead one.
 struct ScanStatus {
   std::string name;
-  std::string user;                 ///< owner of the directory
+  std::string user;  ///< owner of the directory
   std::vector<std::string> roots;
-  std::string state;                ///< waiting, walking, draining, dead
-  std::string started;              ///< RFC 3339, UTC
+  std::string state;    ///< waiting, walking, draining, dead; unresponsive: alive, but it does not answer
+  std::string started;  ///< RFC 3339, UTC
   std::uint64_t entries = 0, errors = 0;
   std::uint64_t pool_bytes = 0;
-  std::string pages;                ///< what huge pages were obtained
+  std::string pages;  ///< what huge pages were obtained
   std::vector<ConsumerStatus> consumers;
 };
 
 /// Every scan in the runtime directory, dead ones included, by name.
 Result<std::vector<ScanStatus>> list_scans(const std::string& runtime_directory);
 
-/// Removes what dead scans left. Returns their names. Live scans are not touched.
+/// Removes what dead scans left. Returns their names. Live scans are not touched,
+/// and nothing is that no scanner puts there.
 Result<std::vector<std::string>> remove_dead_scans(const std::string& runtime_directory);
 
-/// Removes the dead scan `name`. ENOENT: no such scan; EBUSY: it is alive.
+/// Removes the dead scan `name`. ENOENT: no such scan; EBUSY: it is alive;
+/// ENOTEMPTY: its directory holds something that no scanner put there.
 Result<void> remove_scan(const std::string& runtime_directory, const std::string& name);
 
 /// EINVAL unless `name` can be a scan's: 1 to 64 of [A-Za-z0-9._-], not starting with a dot or dash.

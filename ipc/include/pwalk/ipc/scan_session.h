@@ -17,11 +17,11 @@ namespace pwalk::ipc {
 enum class HugePages : std::uint8_t { automatic, require, off };
 
 struct SessionOptions {
-  std::string name = {};       ///< taken as it is; see unique_scan_name()
-  std::vector<std::string> roots = {};  ///< absolute, for people and for lookup
+  std::string name = {};                  ///< taken as it is; see unique_scan_name()
+  std::vector<std::string> roots = {};    ///< absolute, for people and for lookup
   std::uint64_t pool_bytes = 256u << 20;  ///< at least 2 MiB; rounded up to whole blocks
   HugePages huge_pages = HugePages::automatic;
-  unsigned lanes = 0;          ///< 0: one per CPU this process may use; fewer if the pool is small
+  unsigned lanes = 0;  ///< 0: one per CPU this process may use; fewer if the pool is small
 };
 
 /// 256 MiB, but never above a quarter of the memory this process may use (its
@@ -30,8 +30,8 @@ std::uint64_t default_pool_bytes();
 
 /// The memory that was obtained, for --explain and --json.
 struct PoolReport {
-  std::string pages;    ///< "2M reserved", "2M transparent", "2M transparent (part)" or "4K"
-  std::string reason;   ///< why not better, or ""
+  std::string pages;   ///< "2M reserved", "2M transparent", "2M transparent (part)" or "4K"
+  std::string reason;  ///< why not better, or ""
   std::uint64_t bytes = 0;
   std::uint32_t blocks = 0;
   unsigned lanes = 0;
@@ -46,9 +46,9 @@ struct OutgoingBatch {
 
 /// Consumers at one moment.
 struct Attendance {
-  unsigned attached = 0;        ///< reading now
-  std::uint64_t ever = 0;       ///< attached at any time
-  bool all_finished = false;    ///< nobody is attached who has not taken the last batch
+  unsigned attached = 0;      ///< reading now
+  std::uint64_t ever = 0;     ///< attached at any time
+  bool all_finished = false;  ///< nobody is attached who has not taken the last batch
 };
 
 /// The producer's end of a scan: pool, lanes, socket, consumers.
