@@ -18,6 +18,7 @@ std::span<const Command> commands();
 
 int run_scans(int argc, const char* const* argv);
 int run_tail(int argc, const char* const* argv);
+int run_find(int argc, const char* const* argv);
 int run_rm(int argc, const char* const* argv);
 int run_doctor(int argc, const char* const* argv);
 

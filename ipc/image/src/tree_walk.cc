@@ -23,7 +23,7 @@ Result<bool> TreeWalk::next() {
     entering_ = entry_.is_directory();
     return true;
   }
-  if (entering_ && !leaving_ && depth_ < options_.max_depth) {
+  if (entering()) {
     auto entered = enter();
     if (!entered) return tl::unexpected(entered.error());
   } else if (entry_.is_directory() && !leaving_ && options_.leaving) {

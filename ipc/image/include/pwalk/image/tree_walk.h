@@ -42,6 +42,8 @@ class TreeWalk {
   Result<const Listing*> listing();
   /// Does not enter the directory just visited.
   void skip() { entering_ = false; }
+  /// next() will enter the directory just visited.
+  bool entering() const { return entering_ && !leaving_ && depth_ < options_.max_depth; }
 
  private:
   struct Frame {

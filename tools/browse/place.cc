@@ -1,0 +1,91 @@
+#include "browse/place.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "process/message.h"
+#include "pwalk/ipc/kept_images.h"
+#include "text/escape.h"
+
+namespace pwalk::tools {
+namespace {
+
+bool is_regular_file(const std::string& path) {
+  struct stat facts {};
+  return ::stat(path.c_str(), &facts) == 0 && S_ISREG(facts.st_mode);
+}
+
+/// Where SCAN ends in `SCAN:/path`; npos if the word is no such thing. A path may
+/// contain ":/" itself, so a SCAN that begins with a slash must be a file.
+std::size_t end_of_scan(const std::string& word) {
+  for (auto at = word.find(":/"); at != std::string::npos; at = word.find(":/", at + 1))
+    if (at != 0 && (word[0] != '/' || is_regular_file(word.substr(0, at)))) return at;
+  return std::string::npos;
+}
+
+std::vector<Place> all_roots(const ResultsFilesystem& results) {
+  std::vector<Place> places;
+  for (const std::string& root : results.facts().roots) places.push_back({results, root});
+  return places;
+}
+
+std::string line_of(const Error& error) {
+  return escaped(error.code == ENOENT || error.code == EMLINK || error.code == EPROTO ? error.what : error.message());
+}
+
+void tell_time(const ResultsFilesystem& results) {
+  const auto seconds = std::time_t(results.facts().started_ns / 1'000'000'000);
+  std::string line = fmt::format("as of {:%Y-%m-%d %H:%M:%S}", fmt::localtime(seconds));
+  if (results.state() == image::ImageState::growing) line += results.abandoned() ? ", unfinished" : ", still growing";
+  if (results.state() == image::ImageState::cut_short) line += ", cut short";
+  say("pwalk", fmt::format("{} ({})", line, escaped(results.facts().name)));
+}
+
+extern "C" void end_for_truncated_file(int) {
+  constexpr std::string_view kLine = "pwalk: the image was truncated while it was read\n";
+  static_cast<void>(!::write(STDERR_FILENO, kLine.data(), kLine.size()));
+  ::_exit(kCutShort);
+}
+
+}  // namespace
+
+Result<std::vector<Place>> find_places(const std::string& word) {
+  if (const auto end = end_of_scan(word); end != std::string::npos) {
+    auto results = ipc::open_image(word.substr(0, end));
+    if (!results) return tl::unexpected(results.error());
+    return std::vector<Place>{{*std::move(results), word.substr(end + 1)}};
+  }
+  if (!word.empty() && word[0] == '/') {
+    auto covering = ipc::open_image_with(word);
+    if (covering) return std::vector<Place>{{*std::move(covering), word}};
+    if (covering.error().code != ENOENT || !is_regular_file(word)) return tl::unexpected(covering.error());
+  }
+  auto results = ipc::open_image(word);
+  if (!results) return tl::unexpected(results.error());
+  return all_roots(*results);
+}
+
+std::vector<Place> places_or_complain(const std::string& program, const std::vector<std::string>& words) {
+  std::vector<Place> places;
+  for (const std::string& word : words.empty() ? std::vector<std::string>{""} : words) {
+    auto found = find_places(word);
+    if (!found) {
+      say(program, line_of(found.error()));
+      return {};
+    }
+    if (::isatty(STDERR_FILENO) == 1 && !found->empty()) tell_time(found->front().results);
+    places.insert(places.end(), found->begin(), found->end());
+  }
+  return places;
+}
+
+void guard_against_truncation() {
+  struct sigaction action {};
+  action.sa_handler = end_for_truncated_file;
+  ::sigaction(SIGBUS, &action, nullptr);
+}
+
+}  // namespace pwalk::tools
