@@ -18,6 +18,11 @@ std::span<const Command> commands();
 
 int run_scans(int argc, const char* const* argv);
 int run_tail(int argc, const char* const* argv);
+int run_ls(int argc, const char* const* argv);
+int run_stat(int argc, const char* const* argv);
+int run_tree(int argc, const char* const* argv);
+int run_du(int argc, const char* const* argv);
+int run_glob(int argc, const char* const* argv);
 int run_find(int argc, const char* const* argv);
 int run_rm(int argc, const char* const* argv);
 int run_doctor(int argc, const char* const* argv);

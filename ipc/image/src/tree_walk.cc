@@ -46,7 +46,7 @@ Result<bool> TreeWalk::advance() {
     entry_ = frame.directory;
     depth_ = std::uint32_t(--open_);
     if (!options_.leaving) continue;
-    leaving_ = true;
+    leaving_ = listed_ = true;  // the frame that was closed still has its listing
     return true;
   }
   return false;
@@ -89,7 +89,6 @@ bool TreeWalk::step(Frame& frame) {
 
 /// The listing of a directory waits in the frame that entering it would open.
 Result<const Listing*> TreeWalk::listing() {
-  if (leaving_) return &frames_[open_].listing;
   if (frames_.size() == open_) frames_.emplace_back();
   Frame& frame = frames_[open_];
   if (!listed_)

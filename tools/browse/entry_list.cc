@@ -1,0 +1,104 @@
+#include "browse/entry_list.h"
+
+#include <fmt/format.h>
+#include <sys/sysmacros.h>
+
+#include <algorithm>
+#include <array>
+
+#include "text/date_text.h"
+#include "text/escape.h"
+#include "text/mode_text.h"
+#include "text/table.h"
+
+namespace pwalk::tools {
+namespace {
+
+using schema::Column;
+
+/// The cells of a line before its name, and how they lie in their columns.
+constexpr std::size_t kCells = 7;
+using Cells = std::array<std::string, kCells>;
+constexpr std::array<bool, kCells> kLeft{false, true, false, true, true, false, false};
+
+std::string if_known(const EntryRef& entry, Column column, std::string text) { return entry.has(column) ? std::move(text) : "?"; }
+
+std::string mode_cell(const EntryRef& entry) {
+  if (entry.has(Column::mode)) return mode_text(entry.get<std::uint32_t>(Column::mode));
+  const char type = entry.type();
+  return std::string(1, type == 'f' ? '-' : type) + "?????????";
+}
+
+std::string size_cell(const EntryRef& entry, const ListingStyle& style) {
+  const char type = entry.type();
+  if (type == 'c' || type == 'b') {
+    const auto device = entry.get<std::uint32_t>(Column::rdev);
+    return if_known(entry, Column::rdev, fmt::format("{}, {:>3}", major(device), minor(device)));
+  }
+  const auto size = entry.get<std::uint64_t>(Column::size);
+  return if_known(entry, Column::size, style.human ? BlockSize::for_people().text(size) : std::to_string(size));
+}
+
+std::string owner_cell(const EntryRef& entry, Column column, const ListingStyle& style, OwnerNames& names) {
+  const auto number = entry.get<std::uint32_t>(column);
+  if (!entry.has(column)) return "?";
+  if (style.numeric) return std::to_string(number);
+  return column == Column::uid ? names.user_text(number) : names.group_text(number);
+}
+
+Cells cells_of(const EntryRef& entry, const ListingStyle& style, OwnerNames& names) {
+  Cells cells;
+  if (style.inode) cells[0] = if_known(entry, Column::inode, std::to_string(entry.get<std::uint64_t>(Column::inode)));
+  if (!style.details) return cells;
+  cells[1] = mode_cell(entry);
+  cells[2] = if_known(entry, Column::nlink, std::to_string(entry.get<std::uint32_t>(Column::nlink)));
+  cells[3] = owner_cell(entry, Column::uid, style, names);
+  cells[4] = owner_cell(entry, Column::gid, style, names);
+  cells[5] = size_cell(entry, style);
+  cells[6] = if_known(entry, Column::mtime, listing_time(entry.get<std::int64_t>(Column::mtime), style.now_ns));
+  return cells;
+}
+
+}  // namespace
+
+void sort_entries(std::vector<ListedEntry>& entries, const ListingStyle& style) {
+  const auto key = [&](const ListedEntry& listed) -> std::uint64_t {
+    if (style.order == ListingOrder::size) return listed.entry.get<std::uint64_t>(Column::size);
+    // Times in the order of unsigned numbers: the sign bit turned.
+    if (style.order == ListingOrder::time) return listed.entry.get<std::uint64_t>(Column::mtime) ^ std::uint64_t{1} << 63;
+    return 0;
+  };
+  std::sort(entries.begin(), entries.end(), [&](const ListedEntry& a, const ListedEntry& b) {
+    const auto left = key(a), right = key(b);
+    return left != right ? left > right : a.name < b.name;
+  });
+  if (style.reverse) std::reverse(entries.begin(), entries.end());
+}
+
+void append_entries(const std::vector<ListedEntry>& entries, const ListingStyle& style, OwnerNames& names, std::string& out) {
+  std::vector<Cells> lines;
+  std::array<std::size_t, kCells> widths{};
+  for (const ListedEntry& listed : entries) {
+    lines.push_back(cells_of(listed.entry, style, names));
+    for (std::size_t i = 0; i < kCells; ++i) widths[i] = std::max(widths[i], shown_width(lines.back()[i]));
+  }
+  for (std::size_t line = 0; line < lines.size(); ++line) {
+    for (std::size_t i = 0; i < kCells; ++i) {
+      if (widths[i] == 0) continue;
+      const std::string padding(widths[i] - shown_width(lines[line][i]), ' ');
+      out += kLeft[i] ? lines[line][i] + padding : padding + lines[line][i];
+      out += ' ';
+    }
+    out += style.for_terminal ? escaped(entries[line].name) : entries[line].name;
+    out += '\n';
+  }
+}
+
+std::string total_line(const std::vector<ListedEntry>& entries, const ListingStyle& style) {
+  std::uint64_t bytes = 0;
+  for (const ListedEntry& listed : entries) bytes += listed.entry.get<std::uint64_t>(Column::blocks) * 512;
+  const BlockSize unit = style.human ? BlockSize::for_people() : BlockSize{};
+  return "total " + unit.text(bytes) + "\n";
+}
+
+}  // namespace pwalk::tools
