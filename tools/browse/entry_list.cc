@@ -19,6 +19,7 @@ using schema::Column;
 /// The cells of a line before its name, and how they lie in their columns.
 constexpr std::size_t kCells = 7;
 using Cells = std::array<std::string, kCells>;
+constexpr std::size_t kUser = 3, kGroup = 4;
 constexpr std::array<bool, kCells> kLeft{false, true, false, true, true, false, false};
 
 std::string if_known(const EntryRef& entry, Column column, std::string text) { return entry.has(column) ? std::move(text) : "?"; }
@@ -86,7 +87,8 @@ void append_entries(const std::vector<ListedEntry>& entries, const ListingStyle&
     for (std::size_t i = 0; i < kCells; ++i) {
       if (widths[i] == 0) continue;
       const std::string padding(widths[i] - shown_width(lines[line][i]), ' ');
-      out += kLeft[i] ? lines[line][i] + padding : padding + lines[line][i];
+      const bool left = kLeft[i] && !(style.numeric && (i == kUser || i == kGroup));
+      out += left ? lines[line][i] + padding : padding + lines[line][i];
       out += ' ';
     }
     out += style.for_terminal ? escaped(entries[line].name) : entries[line].name;

@@ -135,7 +135,7 @@ class FindWalk {
  private:
   void visit(TreeWalk& walk, const std::string& start) {
     const EntryRef entry = walk.entry();
-    if (entry.error() != 0 && expression_.needs_attributes()) {
+    if (entry.error() != 0 && looks_at_what_is_missing(entry)) {
       session_.complain(walk.path(), int(entry.error()));
       return walk.skip();
     }
@@ -144,11 +144,18 @@ class FindWalk {
     if (walk.entering()) complain_of_directory(walk);
   }
 
+  /// Without its attributes an entry still has a name and a type from its directory;
+  /// but a directory's own type find wants to see for itself.
+  bool looks_at_what_is_missing(const EntryRef& entry) const {
+    return expression_.needs_attributes() || (entry.is_directory() && expression_.needs.has(schema::Column::type));
+  }
+
   void complain_of_directory(TreeWalk& walk) {
     const auto listing = walk.listing();
     if (!listing) return;  // next() meets it again
     const auto& record = (*listing)->record();
-    if (record && record->error != 0) session_.complain(walk.path(), int(record->error));
+    const std::uint32_t error = record && record->error != 0 ? record->error : walk.entry().error();
+    if (error != 0) session_.complain(walk.path(), int(error));
   }
 
   BrowsingSession& session_;

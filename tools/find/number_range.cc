@@ -1,5 +1,6 @@
 #include "find/number_range.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace pwalk::tools::find {
@@ -7,7 +8,8 @@ namespace {
 
 using Sense = NumberRange::Sense;
 
-constexpr double kMostAgeSeconds = 9e9;  // 285 years; more does not fit nanoseconds
+/// Where ages stop being told apart: 285 years, near what int64 nanoseconds hold.
+constexpr double kMostAgeSeconds = 9e9;
 
 Sense take_sense(std::string_view& text) {
   if (text.empty() || (text[0] != '+' && text[0] != '-')) return Sense::exactly;
@@ -66,8 +68,7 @@ Result<AgeRange> parse_age_range(std::string_view text, AgeRange::Unit unit) {
   if (!parse_whole(text, number) || !(number >= 0))
     return fail(EINVAL, "allowed are N, +N (longer ago) and -N (less long ago)");
   const double seconds = number * (unit == AgeRange::Unit::day ? 86'400 : 60);
-  if (seconds > kMostAgeSeconds) return fail(EINVAL, "allowed are ages up to 285 years");
-  range.age_ns = std::int64_t(seconds * 1e9);
+  range.age_ns = std::int64_t(std::min(seconds, kMostAgeSeconds) * 1e9);
   return range;
 }
 

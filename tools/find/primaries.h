@@ -19,7 +19,7 @@ struct Primary {
 /// What options before a primary have set for it.
 struct PrimarySetting {
   const ExpressionSetting& outer;
-  std::string regex_type = "findutils-default";
+  std::string regex_type = "emacs";
 };
 
 /// A kind of primary: how it is called and made.

@@ -19,7 +19,9 @@ std::vector<std::string> components_of(std::string_view pattern) {
   std::vector<std::string> components;
   for (std::size_t from = 1; from <= pattern.size();) {
     const auto slash = std::min(pattern.find('/', from), pattern.size());
-    if (slash > from) components.emplace_back(pattern.substr(from, slash - from));
+    const std::string_view component = pattern.substr(from, slash - from);
+    const bool again = component == "**" && !components.empty() && components.back() == "**";
+    if (!component.empty() && !again) components.emplace_back(component);
     from = slash + 1;
   }
   return components;
@@ -42,7 +44,7 @@ class Search {
     if (ended_) return {};
     if (index == components_.size()) return found(entry);
     const std::string& component = components_[index];
-    if (component == "**") return match_any_depth(index);
+    if (component == "**") return match_none(index, entry);
     if (!has_wildcard(component)) return step_into(component, index);
     return for_each_entry([&](const EntryRef& child) -> Result<void> {
       name_ = child.name();
@@ -51,17 +53,22 @@ class Search {
     });
   }
 
-  /// `**`: nothing at all, or one more directory and `**` again. At the end of a
-  /// pattern it also stands for files.
-  Result<void> match_any_depth(std::size_t index) {
+  /// `**` as nothing at all, then as one directory and more.
+  Result<void> match_none(std::size_t index, const EntryRef& entry) {
+    if (auto done = match(index + 1, entry); !done) return done;
+    return match_more(index);
+  }
+
+  /// At the end of a pattern `**` also stands for files.
+  Result<void> match_more(std::size_t index) {
     const bool last = index + 1 == components_.size();
-    if (!last)
-      if (auto done = match(index + 1, EntryRef{}); !done) return done;
     return for_each_entry([&](const EntryRef& child) -> Result<void> {
-      if (child.name().starts_with('.')) return {};
-      if (last)
-        if (auto done = descend(child, index + 1); !done) return done;
-      return child.is_directory() ? descend(child, index) : Result<void>{};
+      if (child.name().starts_with('.') || !(last || child.is_directory())) return {};
+      const std::size_t length = push(child.name());
+      auto done = match(index + 1, child);
+      if (done && child.is_directory()) done = match_more(index);
+      path_.resize(length);
+      return done;
     });
   }
 
@@ -83,8 +90,8 @@ class Search {
   Result<void> for_each_entry(Use&& use) {
     const auto listing = results_.list(path_);
     if (!listing) {
-      const int code = listing.error().code;
-      return code == ENOENT || code == ENOTDIR ? Result<void>{} : tl::unexpected(listing.error());
+      if (listing.error().code == ENOENT || listing.error().code == ENOTDIR) return {};
+      return tl::unexpected(listing.error());
     }
     std::vector<EntryRef> entries(listing->begin(), listing->end());
     std::sort(entries.begin(), entries.end(), [](const EntryRef& a, const EntryRef& b) { return a.name() < b.name(); });
@@ -110,7 +117,8 @@ class Search {
   Result<void> found(EntryRef entry) {
     if (!entry) {
       const auto looked_up = results_.stat(path_);
-      if (!looked_up) return looked_up.error().code == ENOENT ? Result<void>{} : tl::unexpected(looked_up.error());
+      if (!looked_up && looked_up.error().code == ENOENT) return {};
+      if (!looked_up) return tl::unexpected(looked_up.error());
       entry = *looked_up;
     }
     if (wants_directory_ && !entry.is_directory()) return {};
