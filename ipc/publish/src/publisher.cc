@@ -85,7 +85,8 @@ class PublishedScan {
 };
 
 milliseconds PublishedScan::slice() const {
-  if (!policy_.draining()) return kSlice;
+  const bool somebody_reads = session_.attendance().attached > 0;
+  if (!policy_.draining() || !somebody_reads) return kSlice;  // serve() returns at once when somebody comes
   return Clock::now() - drain_began_ < kBriskFor ? kBriskSlice : kUnhurriedSlice;
 }
 
