@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
 PATIENCE = 600  # seconds after which a program is called hung
@@ -52,17 +53,16 @@ def run(build: pathlib.Path, contender: Contender) -> Run:
                [each["peak_mib"] for each in told["programs"]])
 
 
-def scanner(build: pathlib.Path, tree: str, scan: str, consumers: int) -> list[str]:
-    return [str(build / "bin/pwalk-scanner"), "--quiet", "--name", scan, "--consumers", str(consumers),
-            "--attach-timeout", "60", "--no-ignore-snapshots", tree]
-
-
 def our_contenders(build: pathlib.Path, tree: str) -> list[Contender]:
-    def live(name: str, does: str, *consumers: list[str]) -> Contender:
-        return Contender(name, does, [scanner(build, tree, "bench", len(consumers)), *consumers])
+    def live(name: str, does: str, *consumers: list[str], options: Sequence[str] = ()) -> Contender:
+        scanner = [str(build / "bin/pwalk-scanner"), "--quiet", "--name", "bench", "--consumers", str(len(consumers)),
+                   "--attach-timeout", "60", "--no-ignore-snapshots", *options, tree]
+        return Contender(name, does, [scanner, *consumers])
     reader, tail = str(build / "bench/column_reader"), str(build / "bin/pwalk")
     return [
         live("pwalk, 1 consumer", "every column read", [reader, "bench"]),
+        live("pwalk --ring-size 16M, 1 consumer", "every column read", [reader, "bench"],
+             options=["--ring-size", "16M"]),
         live("pwalk, 1 verifying consumer", "every column read and hashed again", [reader, "--verify", "bench"]),
         live("pwalk, 4 consumers", "every column read, by each", *[[reader, "bench"]] * 4),
         live("pwalk tail --format null", "paths", [tail, "tail", "bench", "--format", "null"]),
