@@ -67,6 +67,7 @@ LACKS = {
     "fuse": lambda: not can_serve_fuse(),
     "io-uring": lambda: not io_uring_allowed(),
     "bpf-lsm": lambda: os.geteuid() != 0 or "bpf" not in active_lsms(),
+    "git-checkout": lambda: not (HERE.parent / ".git").exists(),
     "mypy": lambda: shutil.which("mypy") is None,
     "libduckdb": lambda: not list(HERE.parent.glob("build/*/npm/node_modules/@duckdb/*/libduckdb.so")),
     "second-node": lambda: numa_nodes() < 2,

@@ -8,9 +8,11 @@
 import logging
 
 from pwalk._core import __version__
+from pwalk.async_walker import AsyncWalker
 from pwalk.batch import FLAGS, OPERATIONS, STRUCTURED, Batch, DirectoryRecord
 from pwalk.config import Config
 from pwalk.consumer import ArrowStream, Consumer, ConsumerStats, attach
+from pwalk.entry import Entry
 from pwalk.errors import Evicted, MissedEntries, ProtocolError, PwalkError, ScannerDied, ScannerError
 from pwalk.scanner import Scan, scan
 
@@ -19,11 +21,13 @@ __all__ = [
     "OPERATIONS",
     "STRUCTURED",
     "ArrowStream",
+    "AsyncWalker",
     "Batch",
     "Config",
     "Consumer",
     "ConsumerStats",
     "DirectoryRecord",
+    "Entry",
     "Evicted",
     "MissedEntries",
     "ProtocolError",

@@ -8,11 +8,12 @@ import operator
 import os
 import pwd
 import time
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Sequence, Union
+from typing import TYPE_CHECKING, Any, Iterator, Literal, NamedTuple, Sequence, Union
 
 import numpy as np
 
 from pwalk import _core
+from pwalk.entry import Entry, entries_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -230,8 +231,10 @@ class Batch:
         IndexError
             A row is not there, or the mask has the wrong length.
         """
-        if rows is None:
-            return self._handle.paths()
+        return self._handle.paths() if rows is None else self._handle.paths_of(self._row_numbers(rows))
+
+    def _row_numbers(self, rows: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """Rows as the user names them, by number or by mask, as numbers; not checked against the batch's length."""
         wanted = np.asarray(rows)
         if wanted.dtype == bool:
             if wanted.shape != (len(self),):
@@ -239,7 +242,30 @@ class Batch:
             wanted = np.flatnonzero(wanted)
         if wanted.ndim != 1 or not (np.issubdtype(wanted.dtype, np.integer) or wanted.size == 0):
             raise IndexError("rows must be one-dimensional and whole numbers or bool")
-        return self._handle.paths_of(wanted.astype(np.int64, casting="unsafe"))
+        return wanted.astype(np.int64, casting="unsafe")
+
+    def entries(self, rows: npt.ArrayLike | None = None, *, as_bytes: bool = False) -> Iterator[Entry[Any]]:
+        """The rows as objects like those of `os.scandir`: convenient, and much slower than columns.
+
+        Parameters
+        ----------
+        rows : array of int or bool, optional
+            As for `paths`.
+        as_bytes : bool
+            Names and paths as bytes, instead of str with surrogate escapes.
+
+        Yields
+        ------
+        Entry
+
+        Examples
+        --------
+        >>> import pwalk
+        >>> with pwalk.scan(example_tree) as scan:
+        ...     sorted(entry.name for batch in scan for entry in batch.entries(batch.where(type="d")))
+        ['sub', 'tree']
+        """
+        return entries_of(self, rows, as_bytes)
 
     @property
     def directories(self) -> list[DirectoryRecord]:

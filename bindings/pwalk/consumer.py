@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Iterator, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Literal, NamedTuple, TypeVar
 
 from pwalk import _core
 from pwalk.batch import Batch, OnError, TextType
@@ -71,6 +72,9 @@ class Consumer:
     While it waits the GIL is released, and signals are looked at ten times a second, so
     Ctrl-C ends every wait. In a forked child it raises `PwalkError`; attach again there.
 
+    Unpickling a consumer, in a spawned worker for instance, attaches again to the scan of
+    that name: a consumer of its own, which reads from the scan's first entry.
+
     Raises
     ------
     ScannerDied
@@ -91,8 +95,12 @@ class Consumer:
 
     _handle: _core.ConsumerHandle
 
-    def __init__(self, handle: _core.ConsumerHandle) -> None:
+    def __init__(self, handle: _core.ConsumerHandle, verify: bool = False) -> None:
         self._handle = handle
+        self._verify = verify
+
+    def __reduce__(self) -> tuple[Callable[..., Consumer], tuple[str, bool]]:
+        return _attach_again, (self.name, self._verify)
 
     def __iter__(self) -> Iterator[Batch]:
         return self
@@ -127,6 +135,39 @@ class Consumer:
         """
         handle = self._handle.next(timeout)
         return None if handle is None else Batch(handle)
+
+    def fileno(self) -> int:
+        """A file descriptor that is readable when `read` would not wait, for `select` and event loops.
+
+        From the first call on the consumer reads one batch ahead, in a thread of its own; `stats`
+        counts that batch too. The descriptor is the consumer's: do not close it.
+
+        Examples
+        --------
+        >>> import pwalk, select
+        >>> with pwalk.scan(example_tree) as scan:
+        ...     ready, _, _ = select.select([scan], [], [], 60)
+        ...     batch = scan.read(timeout=0)
+        >>> len(ready)
+        1
+        """
+        return self._handle.fileno()
+
+    def __aiter__(self: Self) -> Self:
+        return self
+
+    async def __anext__(self) -> Batch:
+        """The next batch, without blocking the event loop meanwhile; cancelling loses nothing."""
+        descriptor = self.fileno()
+        while True:
+            try:
+                batch = self.read(timeout=0)
+            except TimeoutError:
+                await _readable(descriptor)
+                continue
+            if batch is None:
+                raise StopAsyncIteration
+            return batch
 
     def close(self) -> None:
         """Detaches from the scan. May be called again, and from another thread, whose wait it ends."""
@@ -192,6 +233,19 @@ class Consumer:
     def __repr__(self) -> str:
         state = "closed" if self.closed else "ended" if self._handle.ended else "reading"
         return f"<pwalk.{type(self).__name__} {self.name!r} {state}, {self.stats.rows} rows>"
+
+
+async def _readable(descriptor: int) -> None:
+    """Until a descriptor can be read. Any number of tasks may wait for one."""
+    loop = asyncio.get_running_loop()
+    own = os.dup(descriptor)  # an event loop has one reader per descriptor
+    ready = loop.create_future()
+    loop.add_reader(own, lambda: ready.done() or ready.set_result(None))
+    try:
+        await ready
+    finally:
+        loop.remove_reader(own)
+        os.close(own)
 
 
 class ArrowStream:
@@ -274,4 +328,8 @@ def attach(
     if scan is not None and not wanted:
         raise ValueError("scan '': allowed are a name, USER/NAME or the absolute path of a root")
     shown = label if label is not None else os.path.basename(sys.argv[0] if sys.argv else "") or "python"
-    return Consumer(_core.attach(wanted, 0.0 if timeout is None else timeout, start, verify, shown))
+    return Consumer(_core.attach(wanted, 0.0 if timeout is None else timeout, start, verify, shown), verify)
+
+
+def _attach_again(name: str, verify: bool) -> Consumer:
+    return attach(name, verify=verify)

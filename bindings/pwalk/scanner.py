@@ -46,8 +46,10 @@ class Scan(Consumer):
     5
     """
 
-    def __init__(self, process: ScannerProcess, handle: _core.ConsumerHandle, progress: Progress | None) -> None:
-        super().__init__(handle)
+    def __init__(
+        self, process: ScannerProcess, handle: _core.ConsumerHandle, verify: bool, progress: Progress | None
+    ) -> None:
+        super().__init__(handle, verify)
         self._process = process
         self._progress = progress
         self._reported = float("-inf")
@@ -160,7 +162,7 @@ def scan(
     except BaseException:
         process.end()
         raise
-    return Scan(process, handle, progress)
+    return Scan(process, handle, verify, progress)
 
 
 def _end(handle: _core.ConsumerHandle, process: ScannerProcess) -> None:

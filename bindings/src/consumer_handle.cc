@@ -56,6 +56,12 @@ std::shared_ptr<const HeldBatch> ConsumerHandle::hand_out(SharedConsumer::Next n
   return nullptr;
 }
 
+int ConsumerHandle::fileno() {
+  const auto descriptor = without_gil([this] { return consumer_->fileno(); });
+  if (!descriptor) raise(descriptor.error(), consumer_->scan_name());
+  return *descriptor;
+}
+
 void ConsumerHandle::close() {
   without_gil([this] { return consumer_->close(), true; });
 }

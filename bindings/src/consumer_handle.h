@@ -22,6 +22,8 @@ class ConsumerHandle {
   std::shared_ptr<const HeldBatch> next(std::optional<std::chrono::milliseconds> timeout);
 
   void close();
+  /// See SharedConsumer::fileno.
+  int fileno();
 
   const std::shared_ptr<SharedConsumer>& consumer() const { return consumer_; }
 

@@ -60,6 +60,7 @@ void register_consumer(py::module_& module) {
   py::class_<ConsumerHandle> consumer(module, "ConsumerHandle");
   consumer.def("next", next, py::arg("timeout"));
   consumer.def("close", &ConsumerHandle::close);
+  consumer.def("fileno", &ConsumerHandle::fileno);
   consumer.def("stats", stats);
   consumer.def("in_pool", [](const ConsumerHandle& self, std::uintptr_t address) {
     return self.consumer()->in_pool(reinterpret_cast<const void*>(address));

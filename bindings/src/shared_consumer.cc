@@ -55,12 +55,25 @@ Result<void> SharedConsumer::usable() const {
 
 SharedConsumer::Next SharedConsumer::poll() {
   if (auto fine = usable(); !fine) return tl::unexpected(fine.error());
+  if (ahead()) return ahead()->take().value_or(nullptr);
   const std::unique_lock turn(turn_, std::try_to_lock);
   return turn ? read(milliseconds(0)) : nullptr;
 }
 
 SharedConsumer::Next SharedConsumer::wait_until(Deadline deadline) {
   if (auto fine = usable(); !fine) return tl::unexpected(fine.error());
+  return ahead() ? wait_for_ahead(deadline) : wait_for_turn_and_batch(deadline);
+}
+
+SharedConsumer::Next SharedConsumer::wait_for_ahead(Deadline deadline) {
+  while (true) {
+    if (auto next = ahead()->take_within(left_until(deadline, kWaitSlice))) return *std::move(next);
+    if (signals_raised()) return fail(EINTR, "interrupted");
+    if (has_passed(deadline)) return nullptr;
+  }
+}
+
+SharedConsumer::Next SharedConsumer::wait_for_turn_and_batch(Deadline deadline) {
   if (auto mine = take_turn(deadline); !mine) return tl::unexpected(mine.error());
   const std::lock_guard turn(turn_, std::adopt_lock);
   Next next;
@@ -87,6 +100,26 @@ Result<void> SharedConsumer::take_turn(Deadline deadline) {
     if (has_passed(deadline)) return fail(ETIMEDOUT, "no batch came in time: another thread was waiting for one");
   }
   return {};
+}
+
+Result<int> SharedConsumer::fileno() {
+  if (auto fine = usable(); !fine) return tl::unexpected(fine.error());
+  const std::lock_guard lock(ahead_mutex_);
+  if (!ahead_) {
+    auto started = ReadAhead::start([this] { return wait_for_turn_and_batch(std::nullopt); });
+    if (!started) return tl::unexpected(started.error());
+    ahead_ = *std::move(started);
+    ahead_pointer_.store(ahead_.get(), std::memory_order_release);
+  }
+  return ahead_->fd();
+}
+
+// The thread of a forked child's copy does not exist, and cannot be waited for.
+SharedConsumer::~SharedConsumer() {
+  if (guard_.in_forked_child())
+    static_cast<void>(ahead_.release());
+  else
+    closing_->store(true, std::memory_order_relaxed);
 }
 
 void SharedConsumer::close() {

@@ -10,6 +10,7 @@
 #include "fork_guard.h"
 #include "held_batch.h"
 #include "pwalk/ipc/consumer.h"
+#include "read_ahead.h"
 
 namespace pwalk::bindings {
 
@@ -28,11 +29,16 @@ class SharedConsumer {
 
   SharedConsumer(const SharedConsumer&) = delete;
   SharedConsumer& operator=(const SharedConsumer&) = delete;
+  ~SharedConsumer();
 
   /// What is there at once, without waiting even for a turn.
   Next poll();
   /// Errors: those of ipc::Consumer::next, and EBADF once closed, ESTALE in a forked child.
   Next wait_until(Deadline deadline);
+
+  /// A descriptor that is readable when poll() has something to give, the end included. From here on
+  /// the consumer reads one batch ahead, in a thread of its own. Errors: those of poll(), EMFILE.
+  Result<int> fileno();
 
   /// Detaches; a wait under way in another thread ends within kWaitSlice. Idempotent. Waits so long.
   void close();
@@ -57,7 +63,10 @@ class SharedConsumer {
 
   Result<void> usable() const;
   Result<void> take_turn(Deadline deadline);
+  Next wait_for_turn_and_batch(Deadline deadline);
+  Next wait_for_ahead(Deadline deadline);
   Next read(std::chrono::milliseconds timeout);  ///< requires the turn
+  ReadAhead* ahead() const { return ahead_pointer_.load(std::memory_order_acquire); }
 
   ForkGuard guard_;
   const bool verifies_;
@@ -69,6 +78,9 @@ class SharedConsumer {
   ipc::Consumer consumer_;
   mutable std::mutex seen_mutex_;  ///< guards seen_; held for a copy only
   Seen seen_;                      ///< as of the last read
+  std::mutex ahead_mutex_;            ///< guards the making of ahead_
+  std::unique_ptr<ReadAhead> ahead_;  ///< once made, stays until the end
+  std::atomic<ReadAhead*> ahead_pointer_{nullptr};  ///< release in fileno(), acquire in ahead()
 };
 
 }  // namespace pwalk::bindings

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -11,6 +13,7 @@ import pytest
 
 import pwalk
 from conftest import WAIT, WIDE_TREE_ROWS
+from pwalk.scanner_process import find_scanner
 
 
 def test_by_name_by_root_and_as_the_only_one(tree, start_scanner):
@@ -152,9 +155,6 @@ def test_start_now_passes_over_what_is_there(wide_tree, start_scanner):
 
 
 def test_label_is_what_others_see(tree):
-    import subprocess
-    from pwalk.scanner_process import find_scanner
-
     program = os.path.join(os.path.dirname(find_scanner()), "pwalk")
     with pwalk.scan(tree, name="home", consumers=2):
         with pwalk.attach("home", label="a-label-of-its-own"):
@@ -186,3 +186,26 @@ def test_subclass(tree):
             for _ in counting:
                 pass
     assert counting.rows == 5
+
+
+SPAWNED = """
+import multiprocessing, sys, pwalk
+
+def count(consumer):
+    with consumer:
+        return sum(map(len, consumer)), consumer.complete
+
+if __name__ == "__main__":
+    with pwalk.attach(sys.argv[1], timeout=60) as consumer:
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            counting = pool.apply_async(count, [consumer])
+            print(*count(consumer), *counting.get(60))
+"""
+
+
+def test_unpickled_in_a_spawned_worker_it_attaches_again(tree, start_scanner, tmp_path):
+    start_scanner("--name", "home", "--consumers", "2", tree)
+    program = tmp_path / "program.py"
+    program.write_text(SPAWNED)
+    done = subprocess.run([sys.executable, program, "home"], capture_output=True, text=True, timeout=WAIT)
+    assert done.stdout.split() == ["5", "True", "5", "True"], done.stderr
