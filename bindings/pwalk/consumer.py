@@ -239,10 +239,10 @@ async def _readable(descriptor: int) -> None:
     """Until a descriptor can be read. Any number of tasks may wait for one."""
     loop = asyncio.get_running_loop()
     own = os.dup(descriptor)  # an event loop has one reader per descriptor
-    ready = loop.create_future()
-    loop.add_reader(own, lambda: ready.done() or ready.set_result(None))
+    ready = asyncio.Event()
+    loop.add_reader(own, ready.set)
     try:
-        await ready
+        await ready.wait()
     finally:
         loop.remove_reader(own)
         os.close(own)

@@ -16,8 +16,10 @@ __all__ = ["Entry"]
 Path = TypeVar("Path", str, bytes)
 
 _NANOSECONDS = 10**9
-_STAT_COLUMNS = ("mode", "inode", "device", "nlink", "uid", "gid", "size", "atime", "mtime", "ctime", "blocks", "rdev")
-_TIMES = ("atime", "mtime", "ctime")
+# The order of os.stat_result: the times in seconds, as floats and in nanoseconds, and st_blksize, come in between.
+_STAT_HEAD = ("mode", "inode", "device", "nlink", "uid", "gid", "size")
+_STAT_TIMES = ("atime", "mtime", "ctime")
+_STAT_TAIL = ("blocks", "rdev")
 _VANISHED_ERRNO = 2  # ENOENT
 
 
@@ -40,7 +42,7 @@ class _Table:
         """Whether everything that a stat_result needs was fetched for this row."""
         if "known" not in self._lists:
             known = np.ones(len(self._batch), dtype=bool)
-            for name in _STAT_COLUMNS:
+            for name in _STAT_HEAD + _STAT_TIMES + _STAT_TAIL:
                 known &= self._batch.valid(name) if name in self._batch else False
             self._lists["known"] = known.tolist()
         return bool(self._lists["known"][row])
@@ -143,14 +145,14 @@ class Entry(Generic[Path]):
             raise OSError(number, os.strerror(number), self.path)
 
     def _stat_result(self) -> os.stat_result:
-        status = {name: self._table.column(name)[self._row] for name in _STAT_COLUMNS}
-        split = [divmod(status[name], _NANOSECONDS) for name in _TIMES]
-        return os.stat_result((
-            status["mode"], status["inode"], status["device"], status["nlink"], status["uid"], status["gid"],
-            status["size"], *(seconds for seconds, _ in split),
-            *(seconds + 1e-9 * rest for seconds, rest in split), *(status[name] for name in _TIMES),
-            None, status["blocks"], status["rdev"],
-        ))  # fmt: skip
+        head, times, tail = map(self._values, (_STAT_HEAD, _STAT_TIMES, _STAT_TAIL))
+        seconds = [time // _NANOSECONDS for time in times]
+        exact = [whole + 1e-9 * (time % _NANOSECONDS) for whole, time in zip(seconds, times)]
+        unknown: Any = None
+        return os.stat_result([*head, *seconds, *exact, *times, unknown, *tail])
+
+    def _values(self, columns: tuple[str, ...]) -> list[int]:
+        return [self._table.column(name)[self._row] for name in columns]
 
 
 def entries_of(batch: Batch, rows: Any, as_bytes: bool) -> Iterator[Entry[Any]]:
