@@ -47,6 +47,17 @@ class _Table:
             self._lists["known"] = known.tolist()
         return bool(self._lists["known"][row])
 
+    def status(self, row: int) -> os.stat_result:
+        """Requires that everything is known."""
+        head, times, tail = (self._values(row, names) for names in (_STAT_HEAD, _STAT_TIMES, _STAT_TAIL))
+        seconds = [time // _NANOSECONDS for time in times]
+        exact = [whole + 1e-9 * (time % _NANOSECONDS) for whole, time in zip(seconds, times)]
+        unknown: Any = None
+        return os.stat_result([*head, *seconds, *exact, *times, unknown, *tail])
+
+    def _values(self, row: int, columns: tuple[str, ...]) -> list[int]:
+        return [self.column(name)[row] for name in columns]
+
 
 class Entry(Generic[Path]):
     """One entry of a scan, with the methods of `os.DirEntry`.
@@ -112,7 +123,7 @@ class Entry(Generic[Path]):
         if follow_symlinks and self.is_symlink():
             return os.stat(self.path)
         if self._table.knows(self._row):
-            return self._stat_result()
+            return self._table.status(self._row)
         self._raise_error()
         return os.lstat(self.path)
 
@@ -143,16 +154,6 @@ class Entry(Generic[Path]):
             number = _VANISHED_ERRNO
         if number:
             raise OSError(number, os.strerror(number), self.path)
-
-    def _stat_result(self) -> os.stat_result:
-        head, times, tail = map(self._values, (_STAT_HEAD, _STAT_TIMES, _STAT_TAIL))
-        seconds = [time // _NANOSECONDS for time in times]
-        exact = [whole + 1e-9 * (time % _NANOSECONDS) for whole, time in zip(seconds, times)]
-        unknown: Any = None
-        return os.stat_result([*head, *seconds, *exact, *times, unknown, *tail])
-
-    def _values(self, columns: tuple[str, ...]) -> list[int]:
-        return [self._table.column(name)[self._row] for name in columns]
 
 
 def entries_of(batch: Batch, rows: Any, as_bytes: bool) -> Iterator[Entry[Any]]:
