@@ -1,7 +1,7 @@
 // Walks PATHs with the given plan and drops every batch: what the walk itself
 // costs, to be run in pairs with a bare floor (one getdents64 and statx loop).
 //
-//   null_sink_walk [--threads N] [--columns LIST] [--no-stat] PATH...
+//   null_sink_walk [--OPTION[=VALUE]...] PATH...      any option of a walk: --max-threads=2 --no-stat
 #include <sys/resource.h>
 
 #include <atomic>
@@ -38,20 +38,28 @@ struct Request {
   std::vector<std::string> roots;
 };
 
+/// Takes `--NAME=VALUE` or `--SWITCH` for any option of a walk.
+bool set_option(pwalk::ScanOptions& options, std::string_view word) {
+  const std::string_view name = word.substr(2, word.find('=') - 2);
+  const std::string_view text = word.find('=') == word.npos ? "true" : word.substr(word.find('=') + 1);
+  bool done = false;
+  pwalk::for_each_scan_option(options, [&](auto& group, const auto& spec) {
+    if (spec.name != name) return;
+    using Value = typename std::decay_t<decltype(spec)>::value_type;
+    auto value = pwalk::OptionValue<Value>::parse(text);
+    if (value) group.*spec.member = *std::move(value), done = true;
+  });
+  return done;
+}
+
 Request parse(int count, char** words) {
   Request request;
   for (int at = 1; at < count; ++at) {
     const std::string word = words[at];
-    if (word == "--threads" && at + 1 < count) {
-      request.options.threads.auto_tune = false;
-      request.options.threads.max_threads = unsigned(std::atoi(words[++at]));
-    } else if (word == "--columns" && at + 1 < count) {
-      request.options.attributes.columns = words[++at];
-    } else if (word == "--no-stat") {
-      request.options.attributes.no_stat = true;
-    } else {
+    if (word.rfind("--", 0) != 0)
       request.roots.push_back(word);
-    }
+    else if (!set_option(request.options, word))
+      std::exit((std::fprintf(stderr, "null_sink_walk: bad option %s\n", word.c_str()), 2));
   }
   return request;
 }

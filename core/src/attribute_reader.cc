@@ -44,15 +44,11 @@ ColumnSet given(ColumnSet wanted, unsigned mask) {
   return wanted;
 }
 
-int flags_for(bool follow_link, Coherence coherence) {
-  int flags = AT_NO_AUTOMOUNT | (follow_link ? 0 : AT_SYMLINK_NOFOLLOW);
-  if (coherence == Coherence::lazy) flags |= AT_STATX_DONT_SYNC;
-  if (coherence == Coherence::force) flags |= AT_STATX_FORCE_SYNC;
-  return flags;
-}
-
 /// Nanoseconds since 1970, clamped to int64 (years 1677 to 2262).
 std::int64_t nanoseconds(const struct ::statx_timestamp& time, bool& saturated) {
+  constexpr std::int64_t safe = 9'223'372'035;  // seconds that cannot overflow
+  if (time.tv_sec <= safe && time.tv_sec >= -safe) [[likely]]
+    return time.tv_sec * 1'000'000'000 + time.tv_nsec;
   const __int128 exact = __int128(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
   constexpr std::int64_t least = std::numeric_limits<std::int64_t>::min();
   constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
@@ -102,19 +98,16 @@ void describe_times(const struct ::statx& answer, Entry& entry) {
 
 }  // namespace
 
-int AttributeReader::read(int directory, const char* name, bool follow_link, Coherence coherence, unsigned mask,
-                          struct ::statx& out) const {
-  const int flags = flags_for(follow_link, coherence);
-  if (use_statx()) {
-    const int result = calls_.statx(directory, name, flags, mask, out);
-    if (result != -ENOSYS) return result;
-    give_up_statx();
-  }
-  return read_by_stat(directory, name, flags & ~(AT_STATX_DONT_SYNC | AT_STATX_FORCE_SYNC), out);
+int statx_flags(bool follow_link, Coherence coherence) {
+  int flags = AT_NO_AUTOMOUNT | (follow_link ? 0 : AT_SYMLINK_NOFOLLOW);
+  if (coherence == Coherence::lazy) flags |= AT_STATX_DONT_SYNC;
+  if (coherence == Coherence::force) flags |= AT_STATX_FORCE_SYNC;
+  return flags;
 }
 
 int AttributeReader::read_by_stat(int directory, const char* name, int flags, struct ::statx& out) const {
   struct ::stat answer {};
+  flags &= ~(AT_STATX_DONT_SYNC | AT_STATX_FORCE_SYNC);  // fstatat knows neither
   const int result = calls_.fstatat(directory, name, flags, answer);
   if (result >= 0) translate(answer, out);
   return result;

@@ -17,8 +17,19 @@ class AttributeReader {
   AttributeReader(const sys::Calls& calls, bool use_statx) : calls_(calls), use_statx_(use_statx) {}
 
   /// Attributes of `name` in `directory`. 0 or a negated errno.
-  int read(int directory, const char* name, bool follow_link, Coherence coherence, unsigned mask,
-           struct ::statx& out) const;
+  /// `flags`: of statx(2), see statx_flags().
+  ///
+  /// Inline, as are all frames between a worker's loop and the system call: kernels
+  /// clear the CPU's return predictions, so that each frame costs a mispredicted return.
+  int read(int directory, const char* name, int flags, unsigned mask, struct ::statx& out) const {
+    if (use_statx()) {
+      const int result = calls_.statx(directory, name, flags, mask, out);
+      if (result != -ENOSYS) [[likely]]
+        return result;
+      give_up_statx();
+    }
+    return read_by_stat(directory, name, flags, out);
+  }
 
   /// Which object an open descriptor is. `known` is false if even that cannot be told.
   Identity identify(int fd) const;
@@ -35,6 +46,9 @@ class AttributeReader {
   /// False from the first ENOSYS on. Relaxed: who still sees true asks once in vain.
   mutable std::atomic<bool> use_statx_;
 };
+
+/// Flags for statx(2): never through an automount point, through a link if asked.
+int statx_flags(bool follow_link, Coherence coherence);
 
 Identity identity_of(const struct ::statx& answer);
 

@@ -19,8 +19,8 @@ Frontier::~Frontier() {
 
 void Frontier::push(unsigned worker, NodePtr node) {
   End& end = ends_[worker];
-  // Before the node can be taken, so that finish() never sees too few.
-  outstanding_.fetch_add(1, std::memory_order_relaxed);
+  // Before the node can be taken: whoever finishes it has seen this.
+  end.pushed.store(end.pushed.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   end.waiting_bytes.fetch_add(node->footprint(), std::memory_order_relaxed);
   DirectoryNode* const raw = node.detach();
   if (!end.deque.push(raw)) {
@@ -72,24 +72,36 @@ void Frontier::refill(End& end) {
 }
 
 bool Frontier::wait() {
+  if (outstanding() == 0) {
+    wake(true);  // the others may have gone to sleep before the last was finished
+    return false;
+  }
   std::unique_lock lock(mutex_);
   const std::uint64_t heard = rings_;
   sleepers_.fetch_add(1, std::memory_order_seq_cst);  // with push()
-  const auto over = [&] { return outstanding_.load(std::memory_order_acquire) == 0; };
-  if (!over() && !(stealing_ && any_waiting()))
+  if (outstanding() != 0 && !(stealing_ && any_waiting()))
     // The time limit is for safety only; every push and the end ring the bell.
     bell_.wait_for(lock, std::chrono::seconds(1), [&] { return rings_ != heard; });
   sleepers_.fetch_sub(1, std::memory_order_relaxed);
-  return !over();
+  return true;
 }
 
 bool Frontier::any_waiting() const {
   return std::any_of(ends_.get(), ends_.get() + workers_, [](const End& end) { return !end.deque.looks_empty(); });
 }
 
-void Frontier::finish() {
-  // Acquire-release, with wait(): who sees 0 sees what every worker did.
-  if (outstanding_.fetch_sub(1, std::memory_order_acq_rel) == 1) wake(true);
+void Frontier::finish(unsigned worker) {
+  End& end = ends_[worker];
+  end.finished.store(end.finished.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+}
+
+std::uint64_t Frontier::outstanding() const {
+  std::uint64_t finished = 0, pushed = 0;
+  for (unsigned worker = 0; worker < workers_; ++worker)
+    finished += ends_[worker].finished.load(std::memory_order_acquire);
+  for (unsigned worker = 0; worker < workers_; ++worker)
+    pushed += ends_[worker].pushed.load(std::memory_order_relaxed);
+  return pushed - finished;
 }
 
 void Frontier::wake(bool everybody) {

@@ -17,8 +17,14 @@ namespace pwalk {
 /// goes wide; idle workers take the oldest, the largest subtrees, from others.
 ///
 /// Bounded: a worker whose share is used up is told so (is_above_share) and puts
-/// its directory aside. The end is exact: `outstanding` counts directories that
-/// were pushed and not yet finished, wherever they are.
+/// its directory aside.
+///
+/// The end is exact, and costs no shared counter: every worker counts, for itself
+/// alone, the directories it pushed and those it finished. Who reads all `finished`
+/// and then all `pushed`, and finds the sums equal, knows that nothing is outstanding:
+/// a finish that was read makes visible the push of that directory and of all its
+/// children (release and acquire, below), so a directory still outstanding would
+/// have been counted as pushed, it or one it lies in, and the roots always are.
 class Frontier {
  public:
   Frontier(unsigned workers, std::size_t budget_bytes, bool stealing);
@@ -38,15 +44,16 @@ class Frontier {
   /// any more, the walk is over.
   bool wait();
 
-  /// One directory that was pushed is done with.
-  void finish();
+  /// `worker` is done with one directory that was pushed, by whomever.
+  void finish(unsigned worker);
 
   /// Bytes of waiting directories of this worker, as a fraction of its share.
   bool is_above_share(unsigned worker) const { return waiting_bytes(worker) > share_; }
   bool is_far_above_share(unsigned worker) const { return waiting_bytes(worker) > 2 * share_; }
   bool is_below_half_share(unsigned worker) const { return waiting_bytes(worker) < share_ / 2; }
 
-  std::uint64_t outstanding() const { return outstanding_.load(std::memory_order_relaxed); }
+  /// Directories pushed and not finished; exact only when it is 0.
+  std::uint64_t outstanding() const;
 
  private:
   static constexpr std::size_t kDequeCapacity = 4096;
@@ -56,6 +63,8 @@ class Frontier {
     WorkStealingDeque<DirectoryNode*> deque{kDequeCapacity};
     DirectoryNode* reserve = nullptr;          ///< owner only: what did not fit the deque, newest first
     std::atomic<std::size_t> waiting_bytes{0};  ///< relaxed: a budget, not an order
+    std::atomic<std::uint64_t> pushed{0};       ///< stored by the owner alone
+    std::atomic<std::uint64_t> finished{0};     ///< likewise; release, with outstanding()
   };
 
   std::size_t waiting_bytes(unsigned worker) const {
@@ -70,7 +79,6 @@ class Frontier {
   const std::size_t share_;
   const bool stealing_;
   const std::unique_ptr<End[]> ends_;
-  alignas(kFalseSharingRange) std::atomic<std::uint64_t> outstanding_{0};
   alignas(kFalseSharingRange) std::atomic<unsigned> sleepers_{0};
   std::mutex mutex_;
   std::condition_variable bell_;

@@ -156,8 +156,8 @@ class PlanResolver {
     struct ::statx answer {};
     const AttributeReader attributes(calls_, plan_.use_statx);
     const auto ask = [&](bool follow) {
-      return attributes.read(AT_FDCWD, given.c_str(), follow, Coherence::normal, STATX_TYPE | STATX_INO | STATX_MNT_ID,
-                             answer);
+      return attributes.read(AT_FDCWD, given.c_str(), statx_flags(follow, Coherence::normal),
+                             STATX_TYPE | STATX_INO | STATX_MNT_ID, answer);
     };
     int result = given.find('\0') != std::string::npos ? -EINVAL : ask(true);
     if (result == -ENOENT) result = ask(false);  // a link that leads nowhere is an entry of its own

@@ -78,7 +78,7 @@ ScanStats Scanner::stats() const {
   stats.threads = impl.started.load(std::memory_order_relaxed);
   stats.waiting_directories = impl.walk.frontier.outstanding();
   for (const auto& worker : impl.workers) stats.batches += worker->stats().batches.load(std::memory_order_relaxed);
-  stats.complete = stats.waiting_directories == 0 && !impl.walk.stop.load(std::memory_order_relaxed);
+  stats.complete = stats.threads != 0 && stats.waiting_directories == 0 && !impl.walk.stop.load(std::memory_order_relaxed);
   return stats;
 }
 
@@ -108,7 +108,6 @@ Result<void> Scanner::Impl::start_threads() {
 std::vector<NodePtr> Scanner::Impl::root_nodes() {
   std::vector<NodePtr> nodes;
   for (std::uint32_t root = 0; root < plan.roots.size(); ++root) {
-    walk.roots[root].outstanding.store(1, std::memory_order_relaxed);
     DirectoryNode::Origin origin;
     origin.root = root;
     nodes.push_back(DirectoryNode::make({}, plan.roots[root].given, origin));
@@ -136,11 +135,14 @@ RootStats Scanner::Impl::root_stats(std::uint32_t root) const {
   stats.mount = planned.mount;
   stats.filesystem = planned.filesystem;
   stats.profile = OptionValue<Profile>::print(planned.profile);
-  for (const auto& worker : workers) stats.counts.add(worker->stats().tallies[root].shown());
-  const RootProgress& progress = walk.roots[root];
-  // Acquire, with Worker::end(): at 0 everything below it has been said.
-  stats.complete = progress.outstanding.load(std::memory_order_acquire) == 0 &&
-                   !progress.cut_short.load(std::memory_order_relaxed);
+  std::uint64_t finished = 0, pushed = 1;  // the root itself
+  for (const auto& worker : workers) finished += worker->stats().tallies[root].finished();
+  for (const auto& worker : workers) {
+    const RootTally& tally = worker->stats().tallies[root];
+    pushed += tally.pushed();
+    stats.counts.add(tally.shown());
+  }
+  stats.complete = finished == pushed && !walk.cut_short[root].load(std::memory_order_relaxed);
   return stats;
 }
 

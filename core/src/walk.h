@@ -15,12 +15,6 @@
 
 namespace pwalk {
 
-/// How far one root has been walked. Shared by all workers.
-struct RootProgress {
-  std::atomic<std::uint64_t> outstanding{0};  ///< directories pushed and not finished
-  std::atomic<bool> cut_short{false};         ///< something below it was never looked at
-};
-
 /// What all workers of one walk share.
 struct Walk {
   Walk(const ScanPlan& scan_plan, BatchSink& batch_sink, const sys::Calls& system_calls, NameFilter name_filter)
@@ -30,7 +24,7 @@ struct Walk {
         filter(std::move(name_filter)),
         attributes(system_calls, scan_plan.use_statx),
         directories(system_calls, attributes, scan_plan.descriptor_budget, scan_plan.threads, stop),
-        roots(new RootProgress[scan_plan.roots.size()]),
+        cut_short(new std::atomic<bool>[scan_plan.roots.size()]{}),
         frontier(scan_plan.threads, scan_plan.frontier_bytes, scan_plan.options.threads.work_stealing) {}
 
   const ScanPlan& plan;
@@ -42,7 +36,8 @@ struct Walk {
   std::atomic<bool> stop{false};
   const AttributeReader attributes;
   OpenDirectories directories;
-  const std::unique_ptr<RootProgress[]> roots;
+  /// Per root: something below it was never looked at. Relaxed: read after the end.
+  const std::unique_ptr<std::atomic<bool>[]> cut_short;
   Frontier frontier;  ///< last: what is left in it refers to the rest
 };
 

@@ -206,11 +206,10 @@ void Worker::end(Visit& visit) {
   if (visit.holds == Visit::Holds::pin) directories.leave(*visit.node, number_);
   if (visit.holds == Visit::Holds::user) directories.drop_user(*visit.node);
   if (visit.holds == Visit::Holds::parent && visit.node->parent()) directories.drop_user(*visit.node->parent());
+  if (stopping()) walk_.cut_short[visit.node->root()].store(true, std::memory_order_relaxed);
   tally_of(visit).show();
-  RootProgress& root = walk_.roots[visit.node->root()];
-  if (stopping()) root.cut_short.store(true, std::memory_order_relaxed);  // published by finish()
-  root.outstanding.fetch_sub(1, std::memory_order_release);
-  walk_.frontier.finish();
+  tally_of(visit).finish_directory();
+  walk_.frontier.finish(number_);
 }
 
 void Worker::report(Visit& visit) {
@@ -226,7 +225,7 @@ void Worker::report(Visit& visit) {
   if (!writer_.close(visit.record) || writer_.is_stopped()) stop();
 }
 
-void Worker::take_name(Visit& visit, int fd, const Dirent& found) {
+[[gnu::always_inline]] inline void Worker::take_name(Visit& visit, int fd, const Dirent& found) {
   Entry entry = blank_entry(found.name, visit.node->depth() + 1);
   entry.type = letter_of_dirent(found.type);
   const bool follow = plan_.options.traversal.follow_links && entry.type == 'l';
@@ -249,7 +248,7 @@ void Worker::take_name(Visit& visit, int fd, const Dirent& found) {
   }
 }
 
-Entry Worker::blank_entry(std::string_view name, std::uint32_t depth) const {
+[[gnu::always_inline]] inline Entry Worker::blank_entry(std::string_view name, std::uint32_t depth) const {
   Entry entry;
   entry.name = name;
   entry.depth = depth;
@@ -265,7 +264,7 @@ std::string_view Worker::path_below_root(std::string_view name) {
   return scratch_.append(name);
 }
 
-unsigned Worker::mask_for(const Dirent& found) const {
+[[gnu::always_inline]] inline unsigned Worker::mask_for(const Dirent& found) const {
   if (plan_.statx_mask != 0) return plan_.statx_mask;
   const bool is_link = found.type == DT_LNK && plan_.options.traversal.follow_links;
   const bool needs_asking = is_link || letter_of_dirent(found.type) == '?';
@@ -273,15 +272,16 @@ unsigned Worker::mask_for(const Dirent& found) const {
 }
 
 // Attributes of a name, into its entry; what kind of object it is, for walking on.
-Identity Worker::ask(Visit& visit, int fd, const Dirent& found, Entry& entry) {
+[[gnu::always_inline]] inline Identity Worker::ask(Visit& visit, int fd, const Dirent& found, Entry& entry) {
   const unsigned mask = mask_for(found);
   if (mask == 0) return {};
   const char* const name = found.name.data();
   const bool follow = plan_.options.traversal.follow_links;
   struct ::statx answer;
-  int result = ask_once(visit, fd, name, follow, mask, answer);
-  if (result == -ESTALE && revive(visit, fd)) result = ask_once(visit, fd, name, follow, mask, answer);
-  if (follow && result == -ENOENT) result = ask_once(visit, fd, name, false, mask, answer);  // a broken link: itself
+  int result = ask_once(fd, name, flags_for(visit, follow), mask, answer);
+  if (result == -ESTALE && revive(visit, fd)) result = ask_once(fd, name, flags_for(visit, follow), mask, answer);
+  if (follow && result == -ENOENT)  // a broken link: itself
+    result = ask_once(fd, name, flags_for(visit, false), mask, answer);
   if (result < 0) {
     if (is_gone(result))
       entry.flags |= schema::kVanished;
@@ -297,15 +297,17 @@ Identity Worker::ask(Visit& visit, int fd, const Dirent& found, Entry& entry) {
   return identity;
 }
 
-int Worker::ask_once(const Visit& visit, int fd, const char* name, bool follow, unsigned mask,
-                     struct ::statx& answer) {
-  const Coherence coherence = plan_.roots[visit.node->root()].coherence;
+[[gnu::always_inline]] inline int Worker::ask_once(int fd, const char* name, int flags, unsigned mask, struct ::statx& answer) {
   return stats_.statx.time([&] { return walk_.calls.monotonic_ns(); },
-                           [&] { return walk_.attributes.read(fd, name, follow, coherence, mask, answer); });
+                           [&] { return walk_.attributes.read(fd, name, flags, mask, answer); });
+}
+
+[[gnu::always_inline]] inline int Worker::flags_for(const Visit& visit, bool follow) const {
+  return statx_flags(follow, plan_.roots[visit.node->root()].coherence);
 }
 
 // Also sets the flags that tell why not.
-bool Worker::may_enter(const Visit& visit, const Dirent& found, const Identity& identity, Entry& entry) const {
+[[gnu::always_inline]] inline bool Worker::may_enter(const Visit& visit, const Dirent& found, const Identity& identity, Entry& entry) const {
   const TraversalOptions& asked = plan_.options.traversal;
   const DirectoryNode& here = *visit.node;
   const bool elsewhere = is_elsewhere(identity, here.identity());
@@ -327,7 +329,7 @@ void Worker::queue(Visit& visit, const Dirent& found, const Identity& identity) 
                                      plan_.options.traversal.follow_links && found.type != DT_DIR};
   NodePtr child = DirectoryNode::make(visit.node, found.name, origin);
   visit.node->add_user();
-  walk_.roots[origin.root].outstanding.fetch_add(1, std::memory_order_relaxed);
+  tally_of(visit).push_directory();
   walk_.frontier.push(number_, std::move(child));
 }
 
@@ -347,7 +349,7 @@ void Worker::refuse_long_path(Visit& visit, std::string_view name) {
     visit.fail(ENAMETOOLONG, Operation::path);
 }
 
-bool Worker::emit(Visit& visit, const Entry& entry) {
+[[gnu::always_inline]] inline bool Worker::emit(Visit& visit, const Entry& entry) {
   if (!writer_.append(entry)) {
     visit.fail(ENAMETOOLONG, Operation::path);
     return false;
@@ -359,7 +361,7 @@ bool Worker::emit(Visit& visit, const Entry& entry) {
   return true;
 }
 
-void Worker::account(RootTally& tally, const Entry& entry) {
+[[gnu::always_inline]] inline void Worker::account(RootTally& tally, const Entry& entry) {
   ScanCounts& counts = tally.mine;
   ++counts.entries;
   switch (entry.type) {
@@ -385,7 +387,7 @@ bool Worker::visit_root(Visit& visit) {
   if (result < 0) {
     entry.error = std::uint32_t(-result);
     entry.operation = Operation::statx;
-    walk_.roots[visit.node->root()].cut_short.store(true, std::memory_order_relaxed);
+    walk_.cut_short[visit.node->root()].store(true, std::memory_order_relaxed);
   } else {
     describe(answer, plan_.statx_mask != 0 ? plan_.columns : bare_columns_, entry);
     if (walk_.attributes.is_lazy(root.coherence)) entry.flags |= schema::kLazy;
@@ -402,7 +404,7 @@ int Worker::ask_root(const PlannedRoot& root, struct ::statx& answer) {
   if (root.error != 0) return -root.error;
   const unsigned mask = plan_.statx_mask != 0 ? plan_.statx_mask : STATX_TYPE | STATX_INO | STATX_MNT_ID;
   const auto ask = [&](bool follow) {
-    return walk_.attributes.read(AT_FDCWD, root.given.c_str(), follow, root.coherence, mask, answer);
+    return walk_.attributes.read(AT_FDCWD, root.given.c_str(), statx_flags(follow, root.coherence), mask, answer);
   };
   const int result = ask(true);
   return result == -ENOENT ? ask(false) : result;

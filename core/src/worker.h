@@ -45,11 +45,12 @@ class Worker {
   bool admit(Visit& visit, bool was_known);
   bool revive(Visit& visit, int fd);
 
-  // one name
+  // one name; inline into one frame, see AttributeReader::read()
   void take_name(Visit& visit, int fd, const Dirent& found);
   Identity ask(Visit& visit, int fd, const Dirent& found, schema::Entry& entry);
-  int ask_once(const Visit& visit, int fd, const char* name, bool follow, unsigned mask, struct ::statx& answer);
+  int ask_once(int fd, const char* name, int flags, unsigned mask, struct ::statx& answer);
   unsigned mask_for(const Dirent& found) const;
+  int flags_for(const Visit& visit, bool follow) const;
   bool may_enter(const Visit& visit, const Dirent& found, const Identity& identity, schema::Entry& entry) const;
   void queue(Visit& visit, const Dirent& found, const Identity& identity);
   void refuse_long_path(Visit& visit, std::string_view name);

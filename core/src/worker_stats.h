@@ -21,10 +21,22 @@ class alignas(kFalseSharingRange) RootTally {
   /// Any thread: as of the last show().
   ScanCounts shown() const;
 
+  /// By the worker: it queued a directory of this root; it is done with one.
+  void push_directory() { add_one(pushed_, std::memory_order_relaxed); }
+  void finish_directory() { add_one(finished_, std::memory_order_release); }
+  /// Any thread. Read all workers' finished() first, then pushed(): where the sums
+  /// are equal nothing of the root is outstanding (see Frontier).
+  std::uint64_t pushed() const { return pushed_.load(std::memory_order_relaxed); }
+  std::uint64_t finished() const { return finished_.load(std::memory_order_acquire); }
+
  private:
   static constexpr std::size_t kFields = 9;
   static std::array<std::uint64_t ScanCounts::*, kFields> fields();
+  static void add_one(std::atomic<std::uint64_t>& counter, std::memory_order order) {
+    counter.store(counter.load(std::memory_order_relaxed) + 1, order);  // one writer
+  }
   std::array<std::atomic<std::uint64_t>, kFields> shown_{};
+  std::atomic<std::uint64_t> pushed_{0}, finished_{0};
 };
 
 /// What one worker measures; read by anybody while it works.

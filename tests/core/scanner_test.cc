@@ -288,7 +288,7 @@ TEST(Scanner, StatsCountCallsAndMeasureThem) {
 // the tree. Descriptors first, on a chain far deeper than any limit on them.
 TEST(Scanner, AChainOfTenThousandWithThirtyTwoDescriptors) {
   const ScratchDirectory tree;
-  const std::uint64_t made = build_chain(tree.path(), 10'000, 20, 1);
+  const std::uint64_t made = build_chain(tree.path(), 10'000, 3, 1);
   FaultyCalls calls;
   calls.most_open = 16;
   ScanOptions options = plain_options(2);

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "pwalk/base/unique_fd.h"
+#include "sys/raw_syscall.h"
 
 namespace pwalk::sys {
 namespace {
@@ -41,7 +42,8 @@ long Calls::getdents_once(int directory, std::span<std::byte> buffer) const {
 
 // Not glibc's statx(), which imitates a missing call and hides that columns are missing too.
 int Calls::statx_once(int directory, const char* name, int flags, unsigned mask, struct ::statx& out) const {
-  return int(or_errno(::syscall(SYS_statx, directory, name, flags, mask, &out)));
+  return int(raw_syscall(SYS_statx, long(directory), reinterpret_cast<long>(name), long(flags), long(mask),
+                         reinterpret_cast<long>(&out)));
 }
 
 int Calls::fstatat_once(int directory, const char* name, int flags, struct ::stat& out) const {
