@@ -21,7 +21,7 @@ namespace pwalk::ipc {
 namespace {
 
 constexpr std::uint64_t kLeastPool = kHugePage;
-constexpr std::uint64_t kMostPool = std::uint64_t{1} << 44;  // units are numbered with 32 bits
+constexpr std::uint64_t kMostPool = std::uint64_t{1} << 42;  // its units fit in one lane's ring
 
 /// Why `automatic` does not take the reserve, or "" if it does.
 std::string reserve_refusal(std::uint64_t bytes) {
@@ -55,7 +55,7 @@ Result<void> seed_extents(int fd, std::uint64_t bytes) {
 
 Result<BlockPool> BlockPool::create(std::uint64_t bytes, HugePages huge_pages) {
   if (bytes < kLeastPool || bytes > kMostPool)
-    return fail(EINVAL, fmt::format("a pool of {} bytes: allowed are 2M to 16T", bytes));
+    return fail(EINVAL, fmt::format("a pool of {} bytes: allowed are 2M to 4T", bytes));
   bytes = align_up(bytes, kBlockBytes);
   if (huge_pages == HugePages::require) return reserved(bytes);
   if (huge_pages == HugePages::off) return ordinary(bytes, false);

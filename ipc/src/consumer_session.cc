@@ -24,6 +24,9 @@ constexpr std::chrono::milliseconds kSlice{50};
 /// The scanner rings no bell when it has drained the return ring.
 constexpr std::chrono::microseconds kDrainSlice{200};
 
+/// A wait that may be longer is as long, and does not overflow the clock.
+constexpr std::chrono::hours kForEver{24 * 365};
+
 void pause_cpu() {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
@@ -73,7 +76,7 @@ Result<std::optional<BatchLease>> ConsumerSession::next(std::chrono::millisecond
   if (sentinel_.in_child()) return fail(ESTALE, "a forked child cannot use its parent's consumer");
   if (failure_) return tl::unexpected(*failure_);
   if (detached_) return fail(ENOTCONN, "the consumer has detached");
-  for (const auto deadline = Clock::now() + timeout; !over();) {
+  for (const auto deadline = Clock::now() + std::min<std::chrono::milliseconds>(timeout, kForEver); !over();) {
     StreamReader::Taken taken;
     const Taking outcome = may_take() ? reader_.take(taken) : Taking::empty;
     if (outcome == Taking::revoked) {

@@ -52,11 +52,12 @@ ScanStatus dead_status(int directory, const std::string& name) {
 }
 
 ScanStatus status_in(int directory, const std::string& name) {
-  if (!is_alive(directory)) return dead_status(directory, name);
+  const auto socket = connect_to_scanner(directory);
+  if (!socket && (socket.error().code == ECONNREFUSED || socket.error().code == ENOENT))
+    return dead_status(directory, name);
   ScanStatus unknown;
   unknown.name = name;
   unknown.state = "unresponsive";
-  auto socket = connect_in(directory);
   if (!socket) return unknown;
   auto status = ask_status(socket->get(), kStatusTimeout);
   if (!status) return unknown;

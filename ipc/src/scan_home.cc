@@ -146,12 +146,18 @@ bool is_scan_directory(int directory) {
   return ::fstatat(directory, kSocketName, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(status.st_mode);
 }
 
-bool is_alive(int scan_directory) {
+Result<UniqueFd> connect_to_scanner(int scan_directory) {
   auto socket = connect_in(scan_directory);
-  if (!socket) return socket.error().code != ECONNREFUSED && socket.error().code != ENOENT;
+  if (!socket) return socket;
   // A child that inherited the listening socket keeps it open after its parent's death.
   const auto scanner = ProcessHandle::of_peer(socket->get(), UniqueFd());
-  return !scanner || !scanner->dead();
+  if (scanner && scanner->dead()) return fail(ECONNREFUSED, "the scan's process is dead");
+  return socket;
+}
+
+bool is_alive(int scan_directory) {
+  const auto socket = connect_to_scanner(scan_directory);
+  return socket || (socket.error().code != ECONNREFUSED && socket.error().code != ENOENT);
 }
 
 Result<UniqueFd> open_scan_directory(int runtime, const std::string& name) {

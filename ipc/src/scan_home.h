@@ -41,6 +41,10 @@ class ScanHome {
   pid_t owner_ = 0;
 };
 
+/// Connects to the scanner behind a scan directory. ECONNREFUSED, ENOENT: it is
+/// dead; EAGAIN: its queue is full.
+Result<UniqueFd> connect_to_scanner(int scan_directory);
+
 /// Does somebody still listen in this scan directory? A scan that cannot be
 /// reached for another reason (permission, a full queue) counts as alive.
 bool is_alive(int scan_directory);

@@ -58,7 +58,7 @@ Result<FoundScan> connect_to(const std::string& runtime_directory, const std::st
   auto directory = open_scan_directory(runtime->get(), name);
   if (!directory && directory.error().code == ENOENT) return no_such_scan(runtime_directory, name);
   if (!directory) return tl::unexpected(directory.error());
-  auto socket = connect_in(directory->get());
+  auto socket = connect_to_scanner(directory->get());
   if (socket) return FoundScan{runtime_directory, name, *std::move(directory), *std::move(socket)};
   const int code = socket.error().code;
   if (code == ECONNREFUSED || code == ENOENT) return no_such_scan(runtime_directory, name);

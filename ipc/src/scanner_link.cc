@@ -19,6 +19,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
+/// A wait that may be longer is as long, and does not overflow the clock.
+constexpr std::chrono::hours kForEver{24 * 365};
 /// Between two looks for a scan that is not there yet.
 constexpr milliseconds kSlice{50};
 /// A live scanner answers within its control thread's round; a stopped one never.
@@ -93,7 +95,7 @@ tl::unexpected<Error> given_up(const Error& last, bool waited) {
 }  // namespace
 
 Result<ScannerLink> link_to_scanner(const AttachOptions& options) {
-  const auto deadline = Clock::now() + options.timeout;
+  const auto deadline = Clock::now() + std::min<milliseconds>(options.timeout, kForEver);
   for (;;) {
     auto found = find_scan(options.scan, options.interrupted);
     auto link = found ? join(*std::move(found), options) : Result<ScannerLink>(tl::unexpected(found.error()));

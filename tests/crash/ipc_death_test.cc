@@ -62,6 +62,14 @@ TEST_F(DeathTest, OfAConsumerIsNoticedBeforeItIsReaped) {
   EXPECT_TRUE(testing::eventually([&] { return scan->consumers().empty(); }));
 }
 
+TEST_F(DeathTest, OfAConsumerIsNoticedWhileItsForkedChildLives) {
+  ServedScan scan("home");
+  Actor victim({"consume", "home", "child=1"});
+  ASSERT_EQ(victim.await("attached"), "attached 0");
+  victim.signal(SIGKILL);
+  EXPECT_TRUE(testing::eventually([&] { return scan->consumers().empty(); }));
+}
+
 TEST_F(DeathTest, OfAStoppedConsumerIsNoticed) {
   ServedScan scan("home");
   Actor victim({"consume", "home"});
@@ -80,6 +88,25 @@ void read_until_death(Consumer& consumer, RowTally& tally) {
     ASSERT_TRUE(lease) << lease.error().message();
     if (*lease) tally.add((*lease)->view());
   }
+}
+
+TEST_F(DeathTest, OfTheScannerIsNoticedWhileItsForkedChildLives) {
+  Actor scanner({"produce", "home", "consumers=1", "batches=100000", "child=1"});
+  auto consumer = Consumer::attach({.scan = "home", .timeout = 10s});
+  ASSERT_TRUE(consumer);
+  ASSERT_TRUE(*consumer->next(10s));
+  scanner.signal(SIGKILL);
+  RowTally rest;
+  read_until_death(*consumer, rest);
+  EXPECT_EQ(consumer->end(), StreamEnd::scanner_died);
+  EXPECT_EQ(Consumer::attach({.scan = "home"}).error().code, ENOENT);
+
+  Actor unread({"produce", "unread", "batches=3", "linger=1", "child=1"});
+  ASSERT_EQ(unread.await("finished"), "finished");
+  unread.signal(SIGKILL);
+  unread.wait();
+  EXPECT_EQ(Consumer::attach({.scan = "unread"}).error().code, ENOENT) << "its child still has the socket";
+  EXPECT_EQ(remove_dead_scans(runtime_.path()), std::vector<std::string>{"unread"});
 }
 
 TEST_F(DeathTest, OfTheScannerAtRandomMomentsLosesNothingPublished) {

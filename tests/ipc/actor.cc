@@ -2,8 +2,10 @@
 /// arguments say and tells on stdout, line by line, what has happened.
 ///
 ///   actor produce NAME [pool=BYTES] [batches=N] [rows=N] [consumers=N] [name_bytes=N] [linger=0|1]
+///   [child=0|1]
 ///       "ready", then "published ROWS" after each batch, then "finished"
 ///   actor consume NAME [start=first|oldest|now] [pause_us=N] [hold=N] [stop_after=BATCHES] [timeout_ms=N]
+///   [child=0|1]
 ///       "attached MISSED", then at the end "end=WORD rows=N batches=N verdict=WORD"; with stop_after
 ///       "stopped" and it sleeps
 #include <fmt/format.h>
@@ -46,6 +48,14 @@ class Arguments {
   std::map<std::string, std::string> values_;
 };
 
+/// A child that inherits everything and outlives its parent's death, for a while.
+void leave_child_behind() {
+  if (::fork() != 0) return;
+  ::close(STDOUT_FILENO);
+  ::alarm(20);
+  for (;;) ::pause();
+}
+
 void tell(const std::string& line) {
   const std::string text = line + "\n";
   if (::write(STDOUT_FILENO, text.data(), text.size()) < 0) std::exit(3);
@@ -62,6 +72,7 @@ int produce(const std::string& name, const Arguments& arguments) {
                                       .pool_bytes = arguments.number("pool", 2u << 20),
                                       .huge_pages = HugePages::off});
   if (!session) return fail_with(session.error());
+  if (arguments.number("child", 0)) leave_child_behind();
   tell("ready");
   std::atomic<bool> done{false};
   std::thread control([&] {
@@ -108,6 +119,7 @@ int consume(const std::string& name, const Arguments& arguments) {
                                                            : StartAt::first};
   auto consumer = Consumer::attach(options);
   if (!consumer) return fail_with(consumer.error());
+  if (arguments.number("child", 0)) leave_child_behind();
   tell(fmt::format("attached {}", consumer->missed_rows()));
   RowTally tally;
   std::deque<BatchLease> held;

@@ -115,6 +115,13 @@ TEST_F(AttachedTest, ATimeoutIsNoEnd) {
   EXPECT_FALSE(*consumer_.next(0ms));
 }
 
+TEST_F(AttachedTest, AnEndlessTimeoutIsOne) {
+  publish(1);
+  const auto lease = consumer_.next(std::chrono::milliseconds::max());
+  EXPECT_TRUE(lease && *lease);
+  EXPECT_TRUE(Consumer::attach({.scan = "home", .timeout = std::chrono::milliseconds::max()}));
+}
+
 TEST_F(AttachedTest, ABatchWakesASleeper) {
   std::thread later([&] {
     std::this_thread::sleep_for(20ms);

@@ -2,12 +2,17 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <cstring>
 
 #include "fork_sentinel.h"
 #include "ipc/scan_fixture.h"
@@ -34,6 +39,37 @@ TEST(ProcessHandleTest, WithoutASocketOnlyAPidfdIsBelieved) {
   EXPECT_FALSE(ProcessHandle::of_peer(-1, UniqueFd()));
   EXPECT_FALSE(ProcessHandle::of_peer(-1, UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC))));
   EXPECT_TRUE(ProcessHandle::of_peer(-1, UniqueFd(::dup(ProcessHandle::self()->fd()))));
+}
+
+/// From here on this process gets no SO_PEERPIDFD, as before Linux 6.5.
+void forbid_peerpidfd() {
+  std::array<sock_filter, 6> program{{
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getsockopt, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[2])),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 77, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOPROTOOPT),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  }};
+  const sock_fprog filter{program.size(), program.data()};
+  ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) ::_exit(7);
+}
+
+TEST(ProcessHandleTest, OnAnOlderKernelThePeerIsFoundByItsNumber) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    forbid_peerpidfd();
+    std::array<int, 2> pair{};
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data()) != 0) ::_exit(2);
+    const auto peer = ProcessHandle::of_peer(pair[0], UniqueFd());
+    if (!peer || peer->dead() || peer->pid() != ::getpid()) ::_exit(3);
+    ::close(pair[1]);  // hung up: the number may be somebody else's by now
+    ::_exit(ProcessHandle::of_peer(pair[0], UniqueFd()) ? 4 : 0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0);
 }
 
 TEST(ProcessHandleTest, StoppedIsAliveAndAZombieIsDead) {
