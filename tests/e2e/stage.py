@@ -163,8 +163,8 @@ class Stage:
         for program in self._programs:
             program.destroy()
         subprocess.run(["chmod", "-R", "u+rwx", self.base], check=False, capture_output=True)
-        for directory in (self.base, *self._elsewhere):
-            shutil.rmtree(directory)
+        # rm, since shutil.rmtree recurses and some trees are deeper than Python's stack.
+        subprocess.run(["rm", "-rf", "--", self.base, *self._elsewhere], check=True)
 
 
 def str_or_bytes(word):
