@@ -55,8 +55,10 @@ def metadata() -> str:
 
 
 def entry_points() -> str:
-    scripts = project()["scripts"]
-    return "[console_scripts]\n" + "".join(f"{name} = {target}\n" for name, target in scripts.items())
+    about = project()
+    groups = {"console_scripts": about["scripts"], **about["entry-points"]}
+    return "".join(f"[{group}]\n" + "".join(f"{name} = {target}\n" for name, target in points.items())
+                   for group, points in groups.items())
 
 
 def build(directory: pathlib.Path) -> None:

@@ -14,6 +14,7 @@ from pwalk.config import Config
 from pwalk.consumer import ArrowStream, Consumer, ConsumerStats, attach
 from pwalk.entry import Entry
 from pwalk.errors import Evicted, MissedEntries, ProtocolError, PwalkError, ScannerDied, ScannerError
+from pwalk.results import DiskUsage, ResultEntry, ResultsFilesystem, open_results
 from pwalk.scanner import Scan, scan
 
 __all__ = [
@@ -27,16 +28,20 @@ __all__ = [
     "Consumer",
     "ConsumerStats",
     "DirectoryRecord",
+    "DiskUsage",
     "Entry",
     "Evicted",
     "MissedEntries",
     "ProtocolError",
     "PwalkError",
+    "ResultEntry",
+    "ResultsFilesystem",
     "Scan",
     "ScannerDied",
     "ScannerError",
     "__version__",
     "attach",
+    "open_results",
     "scan",
 ]
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
-import grp
 import operator
 import os
-import pwd
-import time
-from typing import TYPE_CHECKING, Any, Iterator, Literal, NamedTuple, Sequence, Union
+from typing import TYPE_CHECKING, Any, Iterator, Literal, NamedTuple, Sequence
 
 import numpy as np
 
 from pwalk import _core
+from pwalk.conditions import Moment, Text, group_number, nanoseconds, owner_number, suffixes_of, type_letters, unsigned
 from pwalk.entry import Entry, entries_of
 
 if TYPE_CHECKING:
@@ -31,8 +28,6 @@ STRUCTURED = np.dtype(
 )
 """Type of the rows of `Batch.to_structured`: aligned as C aligns it, 40 bytes; ``mtime`` in nanoseconds."""
 
-Moment = Union[int, float, datetime.datetime, datetime.timedelta, "np.datetime64"]
-Text = Union[str, bytes]
 TextType = Literal["binary", "utf8"]
 OnError = Literal["replace", "null"]
 
@@ -347,23 +342,21 @@ class Batch:
         """
         found = np.ones(len(self), dtype=bool)
         if type is not None:
-            found &= _one_of(_type_letters(type))[self["type"]]
+            found &= _one_of(type_letters(type))[self["type"]]
         if suffix is not None:
-            found &= self._handle.names_end_with(_suffixes(suffix))
+            found &= self._handle.names_end_with(suffixes_of(suffix))
         if larger is not None:
-            found &= self._known("size", self["size"] > _unsigned("larger", larger, 64))
+            found &= self._known("size", self["size"] > unsigned("larger", larger, 64))
         if smaller is not None:
-            found &= self._known("size", self["size"] < _unsigned("smaller", smaller, 64))
+            found &= self._known("size", self["size"] < unsigned("smaller", smaller, 64))
         if older is not None:
-            found &= self._known("mtime", self["mtime"] < _nanoseconds("older", older))
+            found &= self._known("mtime", self["mtime"] < nanoseconds("older", older))
         if newer is not None:
-            found &= self._known("mtime", self["mtime"] > _nanoseconds("newer", newer))
+            found &= self._known("mtime", self["mtime"] > nanoseconds("newer", newer))
         if owner is not None:
-            uid = pwd.getpwnam(owner).pw_uid if isinstance(owner, str) else owner
-            found &= self._known("uid", self["uid"] == _unsigned("owner", uid, 32))
+            found &= self._known("uid", self["uid"] == owner_number(owner))
         if group is not None:
-            gid = grp.getgrnam(group).gr_gid if isinstance(group, str) else group
-            found &= self._known("gid", self["gid"] == _unsigned("group", gid, 32))
+            found &= self._known("gid", self["gid"] == group_number(group))
         return np.flatnonzero(found)
 
     def to_structured(self) -> npt.NDArray[np.void]:
@@ -442,45 +435,8 @@ class Batch:
         return met & self._handle.valid(name) if self._handle.null_count(name) else met
 
 
-def _type_letters(letters: str) -> bytes:
-    allowed = "fdlbcps?"
-    if not isinstance(letters, str) or not letters or any(letter not in allowed for letter in letters):
-        raise ValueError(f"type {letters!r}: allowed are one or more of the letters {' '.join(allowed)}")
-    return letters.encode()
-
-
 def _one_of(letters: bytes) -> npt.NDArray[np.bool_]:
     """For each possible byte, whether it is one of these."""
     table = np.zeros(256, dtype=bool)
     table[np.frombuffer(letters, dtype=np.uint8)] = True
     return table
-
-
-def _suffixes(given: Text | Sequence[Text]) -> list[bytes]:
-    if isinstance(given, (str, bytes)):
-        return [os.fsencode(given)]
-    return [os.fsencode(suffix) for suffix in given]
-
-
-def _unsigned(condition: str, value: int, bits: int) -> np.uint64 | np.uint32:
-    number = operator.index(value)
-    if not 0 <= number < 1 << bits:
-        raise ValueError(f"{condition} {number}: allowed is 0 to {(1 << bits) - 1}")
-    return np.uint64(number) if bits == 64 else np.uint32(number)
-
-
-def _nanoseconds(condition: str, moment: Moment) -> np.int64:
-    if isinstance(moment, datetime.timedelta):
-        nanoseconds = time.time_ns() - moment // datetime.timedelta(microseconds=1) * 1000
-    elif isinstance(moment, datetime.datetime):
-        since = moment.astimezone(datetime.timezone.utc) - datetime.datetime.fromtimestamp(0, datetime.timezone.utc)
-        nanoseconds = since // datetime.timedelta(microseconds=1) * 1000
-    elif isinstance(moment, np.datetime64):
-        nanoseconds = int(moment.astype("datetime64[ns]").astype(np.int64))
-    elif isinstance(moment, float):
-        nanoseconds = int(moment * 1e9)
-    else:
-        nanoseconds = operator.index(moment)
-    if not -(1 << 63) <= nanoseconds < 1 << 63:
-        raise ValueError(f"{condition} {moment!r}: outside what int64 nanoseconds can express")
-    return np.int64(nanoseconds)

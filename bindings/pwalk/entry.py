@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, Any, Generic, Iterator, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Iterator, Sequence, TypeVar, cast
 
 import numpy as np
 
@@ -21,6 +21,14 @@ _STAT_HEAD = ("mode", "inode", "device", "nlink", "uid", "gid", "size")
 _STAT_TIMES = ("atime", "mtime", "ctime")
 _STAT_TAIL = ("blocks", "rdev")
 _VANISHED_ERRNO = 2  # ENOENT
+
+
+def stat_result(head: Sequence[Any], times: Sequence[Any], tail: Sequence[Any]) -> os.stat_result:
+    """From mode inode device nlink uid gid size, atime mtime ctime in ns, and blocks rdev; None where unknown."""
+    seconds = [None if time is None else time // _NANOSECONDS for time in times]
+    exact = [None if time is None else time // _NANOSECONDS + 1e-9 * (time % _NANOSECONDS) for time in times]
+    fields: list[Any] = [*head, *seconds, *exact, *times, None, *tail]
+    return os.stat_result(fields)
 
 
 class _Table:
@@ -50,10 +58,7 @@ class _Table:
     def status(self, row: int) -> os.stat_result:
         """Requires that everything is known."""
         head, times, tail = (self._values(row, names) for names in (_STAT_HEAD, _STAT_TIMES, _STAT_TAIL))
-        seconds = [time // _NANOSECONDS for time in times]
-        exact = [whole + 1e-9 * (time % _NANOSECONDS) for whole, time in zip(seconds, times)]
-        unknown: Any = None
-        return os.stat_result([*head, *seconds, *exact, *times, unknown, *tail])
+        return stat_result(head, times, tail)
 
     def _values(self, row: int, columns: tuple[str, ...]) -> list[int]:
         return [self.column(name)[row] for name in columns]

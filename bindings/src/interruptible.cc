@@ -1,5 +1,6 @@
 #include "interruptible.h"
 
+#include <pybind11/pybind11.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -27,6 +28,10 @@ bool signals_raised() {
   const bool raised = in_foreign_code ? interrupt_is_pending() : PyErr_CheckSignals() != 0;
   PyGILState_Release(held);
   return raised;
+}
+
+void InterruptCheck::raise_if_any() const {
+  if (raised_) throw pybind11::error_already_set();
 }
 
 ForeignCode::ForeignCode() : before_(std::exchange(in_foreign_code, true)) {}

@@ -30,6 +30,23 @@ class ForeignCode {
   bool before_;
 };
 
+/// For long work that never waits: asks every so many steps whether a signal's handler raised.
+class InterruptCheck {
+ public:
+  /// With or without the GIL. Stays true once it is.
+  bool due() {
+    if (++steps_ % kSteps == 0 && !raised_) raised_ = signals_raised();
+    return raised_;
+  }
+  /// With the GIL: throws the handler's exception if due() was true.
+  void raise_if_any() const;
+
+ private:
+  static constexpr unsigned kSteps = 1 << 14;
+  unsigned steps_ = 0;
+  bool raised_ = false;
+};
+
 /// Calls `work` with the GIL released; needs the GIL. `work` must not touch Python objects.
 ///
 /// No scope guard on purpose: at interpreter shutdown PyEval_RestoreThread ends a daemon thread by

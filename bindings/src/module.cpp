@@ -9,5 +9,6 @@ PYBIND11_MODULE(_core, module) {
   register_batch(module);
   register_consumer(module);
   register_process(module);
+  register_results(module);
   register_arrow(module);
 }

@@ -10,5 +10,6 @@ void register_columns(pybind11::module_& module);
 void register_consumer(pybind11::module_& module);
 void register_options(pybind11::module_& module);
 void register_process(pybind11::module_& module);
+void register_results(pybind11::module_& module);
 
 }  // namespace pwalk::bindings

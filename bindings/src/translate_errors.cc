@@ -2,6 +2,8 @@
 
 #include <pybind11/pybind11.h>
 
+#include <cstring>
+
 namespace py = pybind11;
 
 namespace pwalk::bindings {
@@ -58,6 +60,12 @@ void raise(const Error& error, const std::string& filename) {
     default:
       raise_os_error(error, filename);
   }
+}
+
+void raise_path_error(const Error& error, const py::object& path) {
+  if (PyErr_Occurred() || error.code == EINVAL || error.code == EPROTO) raise(error);
+  const auto os_error = py::reinterpret_borrow<py::object>(PyExc_OSError);
+  raise_object(os_error(error.code, std::strerror(error.code), path));
 }
 
 }  // namespace pwalk::bindings

@@ -51,6 +51,21 @@ def tree(tmp_path: pathlib.Path) -> pathlib.Path:
     return root
 
 
+def save_image(file: pathlib.Path, *roots: str | bytes | os.PathLike[str], **options: object) -> pathlib.Path:
+    """Scans the roots into an image file; nobody else reads the scan."""
+    arguments = pwalk.Config(save=os.fspath(file), **options).to_arguments()
+    command = [find_scanner(), "--quiet", *map(os.fsencode, arguments), "--", *map(os.fsencode, roots)]
+    subprocess.run(command, check=False, timeout=WAIT)
+    assert file.exists()
+    return file
+
+
+@pytest.fixture
+def image(tree: pathlib.Path, tmp_path: pathlib.Path) -> pathlib.Path:
+    """Of `tree`."""
+    return save_image(tmp_path / "tree.img", tree)
+
+
 @pytest.fixture(scope="session")
 def wide_tree(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """40,000 empty files: many batches, and more than the smallest pool holds."""

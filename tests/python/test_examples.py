@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import importlib
 import inspect
+import os
 import pathlib
 import pkgutil
 import shutil
@@ -18,11 +19,17 @@ import pwalk
 MODULES = sorted(module.name for module in pkgutil.iter_modules(pwalk.__path__, "pwalk.") if module.name != "pwalk._core")
 
 
+NEEDED = {"pwalk.fsspec": "fsspec"}  # what modules build on that pwalk itself can do without
+
+
 @pytest.mark.parametrize("name", ["pwalk", *MODULES])
-def test_examples_run(name, tree):
+def test_examples_run(name, tree, image):
+    if name in NEEDED:
+        pytest.importorskip(NEEDED[name])
     module = importlib.import_module(name)
     options = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
-    result = doctest.testmod(module, extraglobs={"example_tree": tree}, optionflags=options)
+    names = {"example_tree": tree, "example_image": image, "os": os}
+    result = doctest.testmod(module, extraglobs=names, optionflags=options)
     assert result.failed == 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import configparser
 import csv
 import hashlib
 import io
@@ -85,8 +86,11 @@ def test_wheel_scans_without_anything_else(unpacked, tree):
 
 
 def test_console_scripts_become_the_programs(unpacked):
-    points = (next(unpacked.glob("*.dist-info")) / "entry_points.txt").read_text()
-    for name, module, function in re.findall(r"^([\w-]+) = ([\w.]+):(\w+)$", points, re.M):
+    points = configparser.ConfigParser()
+    points.read(next(unpacked.glob("*.dist-info")) / "entry_points.txt")
+    assert dict(points["fsspec.specs"]) == {"pwalk": "pwalk.fsspec:PwalkFileSystem"}
+    for name, place in points["console_scripts"].items():
+        module, function = place.split(":")
         done = run(unpacked, "-c", f"from {module} import {function}\n{function}()", "--version")
         assert done.returncode == 0 and pwalk.__version__ in done.stdout, (name, done.stderr)
 

@@ -85,3 +85,11 @@ def test_manifest(tree, environment):
     lines = (tree.parent / "manifest.tsv").read_bytes().splitlines()
     assert sorted(lines) == sorted(b"%d\t%s" % (path.stat().st_size, os.fsencode(path))
                                    for path in tree.rglob("*.tiff") if path.stat().st_size > 0)
+
+
+def test_a_saved_image_is_asked_by_path(tree, environment):
+    run(["bash", "-e", "-c", block_with("sh", "--save home.img").replace(" /home\n", f" '{tree}'\n")], tree, environment)
+    (tree / "with\nnewline").unlink()
+    program = block_with("python", "open_results").replace('"/home"', repr(str(tree)))
+    printed = run(["/usr/bin/python3", "-c", program.replace(".tmp", ".tiff").replace("1 << 30", "15000")], tree, environment)
+    assert sorted(printed.splitlines()[1:]) == [str(tree / "inner" / f"image-{number}.tiff") for number in range(16, 20)]

@@ -1,0 +1,118 @@
+"""fsspec's view of a scan: metadata out of the image, contents from the real files."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import fsspec  # type: ignore[import]  # it has no types
+from fsspec.utils import stringify_path  # type: ignore[import]
+
+from pwalk.results import ResultsFilesystem, open_results
+
+__all__ = ["PwalkFileSystem"]
+
+_KINDS = {"d": "directory", "f": "file", "l": "link"}
+
+
+class PwalkFileSystem(fsspec.AbstractFileSystem):  # type: ignore[misc]
+    """A scanned tree for programs that use fsspec: ``fsspec.filesystem("pwalk", scan="home")``.
+
+    ``ls``, ``info``, ``walk``, ``find``, ``glob``, ``du`` and the like answer from the image, without
+    touching the scanned file system; ``open`` reads the real file. Nothing can be written.
+
+    Parameters
+    ----------
+    scan : str or os.PathLike, optional
+        As for `pwalk.open_results`.
+
+    Raises
+    ------
+    FileNotFoundError, ProtocolError, ValueError
+        See `pwalk.open_results`.
+
+    Examples
+    --------
+    >>> import fsspec
+    >>> files = fsspec.filesystem("pwalk", scan=example_image)
+    >>> [os.path.basename(path) for path in files.find(files.results.roots[0])]
+    ['large.bin', 'notes.txt', 'tool.py']
+    >>> with files.open(files.results.roots[0] + "/notes.txt", "rb") as file:
+    ...     file.read()
+    b'notes'
+    """
+
+    protocol = "pwalk"
+    root_marker = "/"
+    cachable = False  # an instance is one moment of the image
+
+    def __init__(self, scan: Any = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.scan = scan
+        self.results: ResultsFilesystem = open_results(scan)
+
+    @classmethod
+    def _strip_protocol(cls, path: Any) -> Any:
+        if isinstance(path, list):
+            return [cls._strip_protocol(each) for each in path]
+        text = stringify_path(path).removeprefix("pwalk://").removeprefix("pwalk:")
+        return os.path.abspath(text or "/")
+
+    def info(self, path: Any, **options: Any) -> dict[str, Any]:
+        """What is known of a path: fsspec's ``name``, ``size`` (bytes) and ``type``, and what its local file system tells."""
+        place = self._strip_protocol(path)
+        return _described(place, self.results._row(place))
+
+    def ls(self, path: Any, detail: bool = True, **options: Any) -> list[Any]:
+        """The entries of a directory, by name; of a file, the file itself."""
+        place = self._strip_protocol(path)
+        try:
+            entries = [(entry.path, entry._row) for entry in self.results.scandir(place)]
+        except NotADirectoryError:
+            entries = [(place, self.results._row(place))]
+        rows = dict(entries)
+        return [_described(name, rows[name]) if detail else name for name in sorted(rows)]
+
+    def exists(self, path: Any, **options: Any) -> bool:
+        """Whether there is an entry of this path."""
+        return self.results.exists(self._strip_protocol(path))
+
+    def isdir(self, path: Any) -> bool:
+        """Whether there is a directory of this path."""
+        return self.results.isdir(self._strip_protocol(path))
+
+    def isfile(self, path: Any) -> bool:
+        """Whether there is a regular file of this path."""
+        return self.results.isfile(self._strip_protocol(path))
+
+    def created(self, path: Any) -> float:
+        """When its inode last changed, in seconds since 1970 UTC."""
+        return self.results.stat(self._strip_protocol(path)).st_ctime
+
+    def modified(self, path: Any) -> float:
+        """When it was last modified, in seconds since 1970 UTC."""
+        return self.results.stat(self._strip_protocol(path)).st_mtime
+
+    def _open(self, path: Any, mode: str = "rb", **options: Any) -> Any:
+        if mode not in ("r", "rb"):
+            raise OSError(30, "a scan's results can only be read", path)
+        return open(self._strip_protocol(path), "rb")
+
+
+def _described(name: str, row: Any) -> dict[str, Any]:
+    seconds = {column: _seconds(row.value(column)) for column in ("ctime", "mtime")}
+    return {
+        "name": name,
+        "size": row.value("size"),
+        "type": _KINDS.get(row.type, "other"),
+        "created": seconds["ctime"],
+        "mtime": seconds["mtime"],
+        "islink": row.type == "l",
+        "ino": row.value("inode"),
+        **{column: row.value(column) for column in ("mode", "uid", "gid", "nlink")},
+    }
+
+
+def _seconds(nanoseconds: int | None) -> float | None:
+    """As os.stat_result rounds it."""
+    return None if nanoseconds is None else nanoseconds // 10**9 + 1e-9 * (nanoseconds % 10**9)

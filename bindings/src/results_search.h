@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pwalk/image/tree_walk.h"
+
+namespace pwalk::bindings {
+
+/// What find() asks of an entry; what is not set is not asked. A value that is not known meets no
+/// condition on it.
+struct FindConditions {
+  std::string types;                         ///< find's letters, any of them; empty: any type
+  std::optional<std::string> name;           ///< shell pattern
+  std::vector<std::string> suffixes;         ///< of the name, any of them
+  std::optional<std::uint64_t> larger, smaller;
+  std::optional<std::int64_t> older, newer;  ///< mtime, ns
+  std::optional<std::uint32_t> owner, group;
+
+  bool are_met_by(const EntryRef& entry) const;
+};
+
+/// Paths of a tree that meet conditions, in portions. No Python; one thread.
+class ResultsSearch {
+ public:
+  static Result<ResultsSearch> start(const ResultsFilesystem& results, std::string_view path, FindConditions conditions);
+
+  /// Appends up to `most` paths; ends early when `stop` says so. False: that was all. Errors: EPROTO.
+  template <class Stop>
+  Result<bool> next(std::size_t most, std::vector<std::string>& paths, Stop&& stop) {
+    while (paths.size() < most) {
+      if (stop()) return true;
+      const auto more = walk_.next();
+      if (!more || !*more) return more;
+      if (conditions_.are_met_by(walk_.entry())) paths.emplace_back(walk_.path());
+    }
+    return true;
+  }
+
+ private:
+  ResultsSearch(TreeWalk walk, FindConditions conditions)
+      : walk_(std::move(walk)), conditions_(std::move(conditions)) {}
+  TreeWalk walk_;
+  FindConditions conditions_;
+};
+
+}  // namespace pwalk::bindings
