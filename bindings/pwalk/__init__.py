@@ -11,7 +11,7 @@ from pwalk._core import __version__
 from pwalk.async_walker import AsyncWalker
 from pwalk.batch import FLAGS, OPERATIONS, STRUCTURED, Batch, DirectoryRecord
 from pwalk.config import Config
-from pwalk.consumer import ArrowStream, Consumer, ConsumerStats, attach
+from pwalk.consumer import ArrowStream, Consumer, ConsumerStats, OperationStats, ScanStats, attach
 from pwalk.entry import Entry
 from pwalk.errors import Evicted, MissedEntries, ProtocolError, PwalkError, ScannerDied, ScannerError
 from pwalk.results import DiskUsage, ResultEntry, ResultsFilesystem, open_results
@@ -32,11 +32,13 @@ __all__ = [
     "Entry",
     "Evicted",
     "MissedEntries",
+    "OperationStats",
     "ProtocolError",
     "PwalkError",
     "ResultEntry",
     "ResultsFilesystem",
     "Scan",
+    "ScanStats",
     "ScannerDied",
     "ScannerError",
     "__version__",

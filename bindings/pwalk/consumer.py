@@ -14,7 +14,7 @@ from pwalk.batch import Batch, OnError, TextType
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["ArrowStream", "Consumer", "ConsumerStats", "attach"]
+__all__ = ["ArrowStream", "Consumer", "ConsumerStats", "OperationStats", "ScanStats", "attach"]
 
 Self = TypeVar("Self", bound="Consumer")
 StartAt = Literal["first", "oldest", "now"]
@@ -58,6 +58,85 @@ class ConsumerStats(NamedTuple):
     content_hash: int
     missed_rows: int
     waited_seconds: float
+
+
+class OperationStats(NamedTuple):
+    """Latency of one kind of system call so far, in microseconds, from a sample; and how many calls there were.
+
+    Examples
+    --------
+    >>> OperationStats(1.5, 12.0, 4000).p99_us
+    12.0
+    """
+
+    p50_us: float
+    p99_us: float
+    calls: int
+
+
+class ScanStats(NamedTuple):
+    """How a scan is doing, as its scanner told last: about ten times a second, in shared memory.
+
+    All figures are since the walk began, so a rate is the difference of two of them over
+    that of ``elapsed_seconds``.
+
+    Attributes
+    ----------
+    elapsed_seconds : float
+        Since the walk began; stands still after its end.
+    entries, files, directories, symlinks, others, errors, vanished, skipped : int
+        As in the summary of ``pwalk-scanner --json``.
+    file_bytes : int
+        Sum of the sizes of regular files, each link counted.
+    batches, waiting_directories, threads : int
+        Batches published, directories found and not read yet, threads of the walk.
+    thread_efficiency : float
+        Share of the threads' time in which they had a directory to read and room to publish.
+    cpu_seconds : float
+        Of the scanner process, user and system.
+    memory_bytes, peak_memory_bytes : int
+        Its resident set, the pool included.
+    backpressure_seconds : float
+        The threads' time spent waiting for consumers.
+    open, getdents, statx : OperationStats
+
+    Examples
+    --------
+    >>> import pwalk
+    >>> with pwalk.scan(example_tree) as scan:
+    ...     for batch in scan:
+    ...         pass
+    ...     told = scan.scan_stats
+    >>> told.entries, told.files, told.statx.calls >= 4
+    (5, 3, True)
+    """
+
+    elapsed_seconds: float
+    entries: int
+    files: int
+    directories: int
+    symlinks: int
+    others: int
+    errors: int
+    vanished: int
+    skipped: int
+    file_bytes: int
+    batches: int
+    waiting_directories: int
+    threads: int
+    thread_efficiency: float
+    cpu_seconds: float
+    memory_bytes: int
+    peak_memory_bytes: int
+    backpressure_seconds: float
+    open: OperationStats
+    getdents: OperationStats
+    statx: OperationStats
+
+    @property
+    def entries_per_second(self) -> float:
+        """Entries per second since the walk began."""
+        return self.entries / self.elapsed_seconds if self.elapsed_seconds > 0 else 0.0
 
 
 class Consumer:
@@ -192,6 +271,17 @@ class Consumer:
     def stats(self) -> ConsumerStats:
         """What was read so far."""
         return ConsumerStats._make(self._handle.stats())
+
+    @property
+    def scan_stats(self) -> ScanStats | None:
+        """How the scan itself is doing, without asking it; None before the walk has begun.
+
+        May be read at any time and from any thread, also after the end.
+        """
+        told = self._handle.scan_stats()
+        if told is None:
+            return None
+        return ScanStats(*told[:-3], *(OperationStats._make(each) for each in told[-3:]))
 
     def __arrow_c_stream__(
         self, requested_schema: object = None, *, text: TextType = "binary", on_error: OnError = "replace"

@@ -52,6 +52,22 @@ py::tuple stats(const ConsumerHandle& consumer) {
                         seen.content_hash, seen.missed_rows, double(seen.waited_ns) * 1e-9);
 }
 
+py::tuple operation(const ipc::OperationFigures& figures) {
+  return py::make_tuple(double(figures.p50_ns) * 1e-3, double(figures.p99_ns) * 1e-3, figures.count);
+}
+
+/// In the order of pwalk.ScanStats; None if the scanner has told nothing yet.
+py::object scan_stats(const ConsumerHandle& consumer) {
+  const auto told = consumer.consumer()->scan_figures();
+  if (!told) return py::none();
+  return py::make_tuple(double(told->elapsed_ns) * 1e-9, told->entries, told->files, told->directories, told->symlinks,
+                        told->others, told->errors, told->vanished, told->skipped, told->file_bytes, told->batches,
+                        told->waiting_directories, told->threads, told->thread_efficiency(),
+                        double(told->cpu_ns) * 1e-9, told->memory_bytes, told->peak_memory_bytes,
+                        double(told->backpressure_ns) * 1e-9, operation(told->open), operation(told->getdents),
+                        operation(told->statx));
+}
+
 }  // namespace
 
 void register_consumer(py::module_& module) {
@@ -62,6 +78,7 @@ void register_consumer(py::module_& module) {
   consumer.def("close", &ConsumerHandle::close);
   consumer.def("fileno", &ConsumerHandle::fileno);
   consumer.def("stats", stats);
+  consumer.def("scan_stats", scan_stats);
   consumer.def("in_pool", [](const ConsumerHandle& self, std::uintptr_t address) {
     return self.consumer()->in_pool(reinterpret_cast<const void*>(address));
   });

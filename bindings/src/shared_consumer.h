@@ -48,6 +48,7 @@ class SharedConsumer {
   ipc::ConsumerStats stats() const;
   std::uint64_t missed_rows() const { return missed_rows_; }
   const std::string& scan_name() const { return scan_name_; }
+  std::optional<ipc::ScanFigures> scan_figures() const { return consumer_.scan_figures(); }
   pid_t scanner_pid() const { return consumer_.scanner_pid(); }
   bool in_pool(const void* address) const { return consumer_.in_pool(address); }
   /// Whether looking at a batch takes long enough to be worth releasing the GIL.

@@ -1,5 +1,7 @@
 #include "pwalk/scan_stats.h"
 
+#include <algorithm>
+
 #include "saturated.h"
 #include "worker_stats.h"
 
@@ -20,6 +22,16 @@ void ScanCounts::add(const ScanCounts& other) {
   vanished += other.vanished;
   skipped += other.skipped;
   bytes = saturated_sum(bytes, other.bytes);
+}
+
+WorkerTime WorkingTime::at(std::uint64_t now_ns) const {
+  const std::uint64_t began = began_.load(std::memory_order_relaxed);
+  if (began == 0) return {};
+  const std::uint64_t ended = ended_.load(std::memory_order_relaxed);
+  const std::uint64_t until = ended != 0 ? ended : std::max(now_ns, began);
+  const std::uint64_t since = idle_since_.load(std::memory_order_relaxed);
+  const std::uint64_t idle = idle_.load(std::memory_order_relaxed) + (since != 0 && since < until ? until - since : 0);
+  return {until - began, std::min(idle, until - began)};
 }
 
 void RootTally::show() {

@@ -77,7 +77,11 @@ ScanStats Scanner::stats() const {
   stats.statx = impl.latency(&WorkerStats::statx);
   stats.threads = impl.started.load(std::memory_order_relaxed);
   stats.waiting_directories = impl.walk.frontier.outstanding();
-  for (const auto& worker : impl.workers) stats.batches += worker->stats().batches.load(std::memory_order_relaxed);
+  const std::uint64_t now = impl.walk.calls.monotonic_ns();
+  for (const auto& worker : impl.workers) {
+    stats.batches += worker->stats().batches.load(std::memory_order_relaxed);
+    if (const WorkerTime time = worker->stats().time.at(now); time.total_ns != 0) stats.workers.push_back(time);
+  }
   stats.complete = stats.threads != 0 && stats.waiting_directories == 0 && !impl.walk.stop.load(std::memory_order_relaxed);
   return stats;
 }

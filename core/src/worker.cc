@@ -57,6 +57,7 @@ Worker::Worker(unsigned number, Walk& walk)
       reader_(walk.calls, plan_.dirent_buffer_bytes, plan_.options.kernel.use_getdents) {}
 
 void Worker::run() {
+  stats_.time.begin(walk_.calls.monotonic_ns());
   for (bool more = true; more;) {
     try {
       more = step();
@@ -64,6 +65,7 @@ void Worker::run() {
       run_out_of_memory();
     }
   }
+  stats_.time.end(walk_.calls.monotonic_ns());
 }
 
 // A clean, partial end: what is queued is dropped, rows already sent stay sent.
@@ -85,7 +87,10 @@ bool Worker::step() {
   }
   if (NodePtr stolen = frontier.steal(number_)) return take_up(Visit(std::move(stolen))), true;
   writer_.flush();
-  return frontier.wait();
+  stats_.time.begin_idle(walk_.calls.monotonic_ns());
+  const bool more = frontier.wait();
+  stats_.time.end_idle(walk_.calls.monotonic_ns());
+  return more;
 }
 
 void Worker::take_up(Visit visit) {

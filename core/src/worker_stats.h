@@ -39,6 +39,27 @@ class alignas(kFalseSharingRange) RootTally {
   std::atomic<std::uint64_t> pushed_{0}, finished_{0};
 };
 
+/// How long a worker was there, and how long of it without work. One writer, any readers.
+class WorkingTime {
+ public:
+  void begin(std::uint64_t now_ns) { began_.store(now_ns, std::memory_order_relaxed); }
+  void end(std::uint64_t now_ns) { ended_.store(now_ns, std::memory_order_relaxed); }
+
+  /// What waits between the two has no work.
+  void begin_idle(std::uint64_t now_ns) { idle_since_.store(now_ns, std::memory_order_relaxed); }
+  void end_idle(std::uint64_t now_ns) {
+    const std::uint64_t since = idle_since_.load(std::memory_order_relaxed);
+    idle_.store(idle_.load(std::memory_order_relaxed) + (now_ns - since), std::memory_order_relaxed);
+    idle_since_.store(0, std::memory_order_relaxed);
+  }
+
+  /// Up to `now_ns`, or its end. Relaxed throughout: a reader may be a wait late.
+  WorkerTime at(std::uint64_t now_ns) const;
+
+ private:
+  std::atomic<std::uint64_t> began_{0}, ended_{0}, idle_{0}, idle_since_{0};
+};
+
 /// What one worker measures; read by anybody while it works.
 struct alignas(kFalseSharingRange) WorkerStats {
   explicit WorkerStats(std::size_t roots) : tallies(roots) {}
@@ -46,6 +67,7 @@ struct alignas(kFalseSharingRange) WorkerStats {
   std::vector<RootTally> tallies;  ///< one per root
   LatencySampler<8> open, getdents;
   LatencySampler<64> statx;
+  WorkingTime time;
   std::atomic<std::uint64_t> batches{0};  ///< relaxed, one writer
 };
 

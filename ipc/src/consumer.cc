@@ -35,6 +35,9 @@ std::uint64_t Consumer::missed_rows() const {
 ConsumerStats Consumer::stats() const {
   return session_->stats();
 }
+std::optional<ScanFigures> Consumer::scan_figures() const {
+  return session_->scan_figures();
+}
 const std::string& Consumer::scan_name() const {
   return session_->scan_name();
 }

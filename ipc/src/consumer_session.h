@@ -28,6 +28,7 @@ class ConsumerSession : public std::enable_shared_from_this<ConsumerSession> {
   StreamEnd end() const { return end_; }
   std::uint64_t missed_rows() const { return link_.missed_rows; }
   const ConsumerStats& stats() const { return stats_; }
+  std::optional<ScanFigures> scan_figures() const { return read_figures<Atomics>(link_.control.header().figures); }
   const std::string& scan_name() const { return link_.name; }
   pid_t scanner_pid() const { return link_.scanner.pid(); }
   bool in_pool(const void* address) const { return link_.pool.contains(address); }

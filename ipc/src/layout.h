@@ -7,6 +7,7 @@
 
 #include "atomics.h"
 #include "bell.h"
+#include "figures_page.h"
 #include "lane_ring.h"
 #include "pwalk/base/cache_line.h"
 #include "return_ring.h"
@@ -64,12 +65,13 @@ struct ControlHeader {
   alignas(kFalseSharingRange) EndFigures end;
   alignas(kFalseSharingRange) Word64 entries;  ///< live figures, for people: relaxed
   Word64 errors;
+  alignas(kFalseSharingRange) FiguresPage<Atomics> figures;
 };
 static_assert(std::is_standard_layout_v<ControlHeader>);
 static_assert(offsetof(ControlHeader, scan_id) == 16 && offsetof(ControlHeader, pool_bytes) == 32);
 static_assert(offsetof(ControlHeader, state) == 128 && offsetof(ControlHeader, starved) == 256);
 static_assert(offsetof(ControlHeader, end) == 384 && offsetof(ControlHeader, entries) == 512);
-static_assert(sizeof(ControlHeader) == 640);
+static_assert(offsetof(ControlHeader, figures) == 640 && sizeof(ControlHeader) == 896);
 
 /// A lane's head, alone with its neighbour line: every consumer polls it.
 struct alignas(kFalseSharingRange) LaneHead {

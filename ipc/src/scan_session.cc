@@ -166,4 +166,8 @@ void ScanSession::set_status(std::string state, std::uint64_t entries, std::uint
   impl_->status.errors = errors;
 }
 
+void ScanSession::set_figures(const ScanFigures& figures) {
+  write_figures<Atomics>(impl_->control.writable_header().figures, figures);
+}
+
 }  // namespace pwalk::ipc

@@ -3,9 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
+#include <bit>
 #include <random>
 #include <thread>
 
+#include "figures_page.h"
 #include "huge_pages.h"
 #include "ipc/scan_fixture.h"
 #include "pwalk/schema/row_hash.h"
@@ -52,6 +56,57 @@ class ConsumerTest : public ::testing::Test {
  protected:
   RuntimeDirectory runtime_;
 };
+
+/// Figures whose words all say the same, so that a mixture shows.
+ScanFigures figures_full_of(std::uint64_t value) {
+  std::array<std::uint64_t, kFigureWords> words;
+  words.fill(value);
+  return std::bit_cast<ScanFigures>(words);
+}
+
+TEST_F(ConsumerTest, SeesHowTheScanIsDoing) {
+  ServedScan scan("figures");
+  auto consumer = Consumer::attach({.scan = "figures"});
+  ASSERT_TRUE(consumer) << consumer.error().message();
+  EXPECT_FALSE(consumer->scan_figures());
+  ScanFigures told;
+  told.entries = 7, told.thread_ns = 400, told.busy_ns = 300, told.statx = {1, 2, 3};
+  scan->set_figures(told);
+  const auto seen = consumer->scan_figures();
+  ASSERT_TRUE(seen);
+  EXPECT_EQ(seen->entries, 7u);
+  EXPECT_EQ(seen->thread_efficiency(), 0.75);
+  EXPECT_EQ(seen->statx.count, 3u);
+}
+
+TEST_F(ConsumerTest, NeverSeesFiguresOfTwoMoments) {
+  ServedScan scan("whole");
+  auto consumer = Consumer::attach({.scan = "whole"});
+  ASSERT_TRUE(consumer) << consumer.error().message();
+  std::atomic<bool> stop{false};
+  scan->set_figures(figures_full_of(1));
+  std::thread writer([&] {
+    for (std::uint64_t value = 2; !stop.load(std::memory_order_relaxed); ++value) scan->set_figures(figures_full_of(value));
+  });
+  std::uint64_t last = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    const auto seen = consumer->scan_figures();
+    if (!seen) continue;  // overtaken all the time
+    using Words = std::array<std::uint64_t, kFigureWords>;
+    ASSERT_EQ(std::bit_cast<Words>(*seen), std::bit_cast<Words>(figures_full_of(seen->entries)));
+    ASSERT_GE(seen->entries, last);
+    last = seen->entries;
+  }
+  stop.store(true, std::memory_order_relaxed);
+  writer.join();
+  EXPECT_GT(last, 0u);
+}
+
+TEST_F(ConsumerTest, IsNotHeldUpByAScannerThatDiedWhileItWrote) {
+  FiguresPage<StdAtomics> page{};
+  page.version = 3;
+  EXPECT_FALSE(read_figures(page));
+}
 
 TEST_F(ConsumerTest, ReadsEverythingThatWasPublishedBeforeItCame) {
   ServedScan scan("early");

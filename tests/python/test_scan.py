@@ -32,6 +32,23 @@ def test_reads_everything(tree):
     assert scan.stats.rows == 5 and scan.stats.file_bytes == 5012 and scan.stats.directories == 2
 
 
+def test_scan_stats_agree_with_the_summary(wide_tree):
+    with pwalk.scan(wide_tree) as scan:
+        seen = [told.entries for _ in scan if (told := scan.scan_stats) is not None]
+        told, summary = scan.scan_stats, scan.summary
+    assert seen == sorted(seen)
+    for field in ("entries", "files", "directories", "symlinks", "others", "errors", "vanished", "skipped", "threads"):
+        assert getattr(told, field) == summary[field], field
+    assert told.file_bytes == summary["bytes"] and told.waiting_directories == 0
+    assert 0 < told.elapsed_seconds <= summary["wall_seconds"]
+    assert 0 < told.thread_efficiency <= 1 and 0 < summary["thread_efficiency"] <= 1
+    assert len(summary["worker_efficiency"]) == told.threads
+    assert 0 < told.cpu_seconds <= summary["cpu_seconds"]
+    assert told.memory_bytes > 0 and 0 < told.peak_memory_bytes <= summary["peak_memory_bytes"]
+    assert told.getdents.calls >= 2 * told.directories and told.getdents.p50_us <= told.getdents.p99_us
+    assert told.statx.calls >= told.entries - 1
+
+
 def test_summary_is_the_scanners_own(tree):
     with pwalk.scan(tree) as scan:
         assert scan.summary is None

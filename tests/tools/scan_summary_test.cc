@@ -25,9 +25,11 @@ ScanSummary sample() {
   summary.usage = {1.5, 4096};
   summary.outcome.wall_seconds = 2;
   summary.outcome.batches = 9;
+  summary.outcome.backpressure_seconds = 0.75;
   ScanStats& stats = summary.outcome.stats;
   stats.complete = true;
   stats.threads = 3;
+  stats.workers = {{1'000'000'000, 0}, {1'000'000'000, 250'000'000}, {2'000'000'000, 1'000'000'000}};
   stats.counts.entries = 1000;
   stats.counts.files = 900;
   stats.counts.bytes = 5000;
@@ -51,7 +53,8 @@ TEST(ScanSummaryTest, has_every_key_and_no_other) {
                         "name", "roots", "host", "uid", "version", "started", "finished", "complete", "entries",
                         "files", "directories", "symlinks", "others", "errors", "vanished", "skipped", "bytes",
                         "wall_seconds", "cpu_seconds", "entries_per_second", "peak_memory_bytes", "batches",
-                        "backpressure_seconds", "threads", "huge_pages", "backend", "latency_us", "per_root"));
+                        "backpressure_seconds", "threads", "thread_efficiency", "worker_efficiency",
+                        "huge_pages", "backend", "latency_us", "per_root"));
 }
 
 TEST(ScanSummaryTest, values) {
@@ -61,6 +64,8 @@ TEST(ScanSummaryTest, values) {
   EXPECT_EQ(object["complete"], true);
   EXPECT_EQ(object["entries_per_second"], 500.0);
   EXPECT_EQ(object["peak_memory_bytes"], 4096);
+  EXPECT_EQ(object["thread_efficiency"], 0.5);  // 4 s, of which 1.25 idle and 0.75 waiting for consumers
+  EXPECT_EQ(object["worker_efficiency"], (json{1.0, 0.75, 0.5}));
   EXPECT_EQ(object["latency_us"]["open"], (json{{"p50", 1.5}, {"p99", 99.0}, {"count", 10}}));
   EXPECT_EQ(object["per_root"][0]["counts"]["entries"], 1000);
   EXPECT_EQ(object["per_root"][0]["filesystem"], "ext4");

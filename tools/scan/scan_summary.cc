@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
+#include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "process/message.h"
@@ -46,6 +48,22 @@ void put_counts(ordered_json& object, const ScanCounts& counts) {
 
 ordered_json quantiles(const LatencyQuantiles& latency) {
   return {{"p50", double(latency.p50_ns) / 1000}, {"p99", double(latency.p99_ns) / 1000}, {"count", latency.count}};
+}
+
+double rounded(double share) { return double(std::llround(share * 1000)) / 1000; }
+
+/// Share of the threads' time in which there was something to read and room to publish it.
+double thread_efficiency(const ScanStats& stats, double backpressure_seconds) {
+  double total = 0, lost = backpressure_seconds;
+  for (const WorkerTime& worker : stats.workers) total += double(worker.total_ns) * 1e-9, lost += double(worker.idle_ns) * 1e-9;
+  return total > 0 ? rounded(std::max(0.0, total - lost) / total) : 0.0;
+}
+
+/// Of each thread: without the waits for room, which are known of all together.
+ordered_json worker_efficiency(const ScanStats& stats) {
+  auto shares = ordered_json::array();
+  for (const WorkerTime& worker : stats.workers) shares.push_back(rounded(worker.efficiency()));
+  return shares;
 }
 
 ordered_json root_object(const RootStats& root) {
@@ -134,6 +152,8 @@ nlohmann::ordered_json ScanSummary::to_json() const {
   object["batches"] = outcome.batches;
   object["backpressure_seconds"] = outcome.backpressure_seconds;
   object["threads"] = stats.threads;
+  object["thread_efficiency"] = thread_efficiency(stats, outcome.backpressure_seconds);
+  object["worker_efficiency"] = worker_efficiency(stats);
   object["huge_pages"] = pages;
   object["backend"] = backend;
   object["latency_us"] = {{"open", quantiles(stats.open)},

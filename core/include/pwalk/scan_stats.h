@@ -27,6 +27,14 @@ struct LatencyQuantiles {
   std::uint64_t p50_ns = 0, p99_ns = 0, count = 0;
 };
 
+/// One thread of a walk: how long it was there, and how long of that it had nothing
+/// to read. Waiting for room to publish is not idleness here.
+struct WorkerTime {
+  std::uint64_t total_ns = 0, idle_ns = 0;
+
+  double efficiency() const { return total_ns ? double(total_ns - idle_ns) / double(total_ns) : 0; }
+};
+
 struct RootStats {
   std::string path;        ///< absolute, as rows show it
   std::string mount;       ///< mount point
@@ -42,6 +50,7 @@ struct ScanStats {
   std::vector<RootStats> roots;
   LatencyQuantiles open, getdents, statx;
   unsigned threads = 0;
+  std::vector<WorkerTime> workers;  ///< of the threads that were started
   std::uint64_t waiting_directories = 0;
   std::uint64_t batches = 0;
   bool complete = false;

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "attendance_policy.h"
+#include "figures.h"
 #include "image_builder.h"
 #include "lane_sink.h"
 #include "pwalk/scanner.h"
@@ -59,9 +60,11 @@ class PublishedScan {
 
  private:
   Facts facts();
+  ScanStats stats() const { return final_stats_ ? *final_stats_ : walk_->scanner.stats(); }
   void carry_out(const Decision& decision);
   void start_walk();
   void report_progress();
+  void tell_figures(const ScanStats& stats);
   void tell(Notice notice, const ipc::Attendance& attendance);
   void end(Ending ending);
   void leave();
@@ -76,6 +79,7 @@ class PublishedScan {
   std::unique_ptr<Walk> walk_;
   std::vector<std::unique_ptr<ImageBuilder>> builders_;
   const Clock::time_point began_ = Clock::now();
+  Clock::time_point walk_began_{}, walk_ended_{};
   Clock::time_point drain_began_{};
   Clock::time_point next_progress_{};
   std::string told_state_;  ///< what those who list scans were told last
@@ -94,7 +98,7 @@ Facts PublishedScan::facts() {
   Facts facts;
   facts.now = Clock::now();
   facts.walk_ended = started_ && walk_->ended.load(std::memory_order_acquire);
-  if (facts.walk_ended && !final_stats_) final_stats_ = walk_->scanner.wait();
+  if (facts.walk_ended && !final_stats_) final_stats_ = walk_->scanner.wait(), walk_ended_ = facts.now;
   facts.walk_complete = final_stats_ && final_stats_->complete;
   facts.attendance = attendance_without_builders();
   facts.images_settled = std::all_of(builders_.begin(), builders_.end(), [](const auto& builder) { return builder->settled(); });
@@ -120,6 +124,7 @@ void PublishedScan::carry_out(const Decision& decision) {
   if (decision.cancel_walk && started_) walk_->scanner.cancel();
   if (decision.refuse_batches) session_.stop();
   if (decision.finish) {
+    tell_figures(stats());  // before the end is told: nobody looks at them much later
     session_.finish(*decision.finish);
     finished_ = true;
     drain_began_ = Clock::now();
@@ -130,6 +135,7 @@ void PublishedScan::carry_out(const Decision& decision) {
 void PublishedScan::start_walk() {
   Walk* walk = walk_.get();
   ipc::ScanSession* session = &session_;
+  walk_began_ = Clock::now();
   const auto started = walk_->scanner.start([walk, session] {
     walk->ended.store(true, std::memory_order_release);
     session->wake();
@@ -146,9 +152,16 @@ void PublishedScan::report_progress() {
   if (now < next_progress_ && !new_state) return;
   next_progress_ = now + kSlice;
   told_state_ = policy_.state();
-  const ScanStats stats = final_stats_ ? *final_stats_ : walk_->scanner.stats();
+  const ScanStats stats = this->stats();
   session_.set_status(told_state_, stats.counts.entries, stats.counts.errors);
+  tell_figures(stats);
   if (observer_.progress) observer_.progress(stats, session_);
+}
+
+void PublishedScan::tell_figures(const ScanStats& stats) {
+  if (!started_) return;
+  const auto elapsed = (final_stats_ ? walk_ended_ : Clock::now()) - walk_began_;
+  session_.set_figures(figures_of(stats, elapsed, session_.backpressure()));
 }
 
 void PublishedScan::tell(Notice notice, const ipc::Attendance& attendance) {
@@ -196,7 +209,7 @@ void PublishedScan::leave() {
   while (!returned() && Clock::now() < patience) std::this_thread::sleep_for(kBriskSlice);
   outcome_.abandoned = !returned();
   if (started_ && !outcome_.abandoned && !final_stats_) final_stats_ = walk_->scanner.wait();
-  outcome_.stats = final_stats_ ? *final_stats_ : walk_->scanner.stats();
+  outcome_.stats = stats();
   outcome_.wall_seconds = std::chrono::duration<double>(Clock::now() - began_).count();
   outcome_.backpressure_seconds = std::chrono::duration<double>(session_.backpressure()).count();
   outcome_.batches = session_.batches();

@@ -11,6 +11,7 @@
 
 #include "pwalk/base/result.h"
 #include "pwalk/ipc/batch_lease.h"
+#include "pwalk/ipc/scan_figures.h"
 
 namespace pwalk::ipc {
 
@@ -78,6 +79,9 @@ class Consumer {
   /// Rows gone before this consumer's start.
   std::uint64_t missed_rows() const;
   ConsumerStats stats() const;
+  /// How the scan itself is doing, as the scanner told last; also while next() waits
+  /// in another thread, and after the end. nullopt: it has told nothing yet.
+  std::optional<ScanFigures> scan_figures() const;
 
   const std::string& scan_name() const;
   /// The scanner's process number as seen from here; 0 if it has none here or is gone.

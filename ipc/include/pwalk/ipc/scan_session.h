@@ -11,6 +11,7 @@
 #include "pwalk/base/option_value.h"
 #include "pwalk/base/result.h"
 #include "pwalk/ipc/scan_directory.h"
+#include "pwalk/ipc/scan_figures.h"
 
 namespace pwalk::ipc {
 
@@ -102,6 +103,8 @@ class ScanSession {
 
   /// Live figures for those who ask over the socket (state, entries, errors); control thread.
   void set_status(std::string state, std::uint64_t entries, std::uint64_t errors);
+  /// Live figures for consumers, who read them from shared memory; control thread.
+  void set_figures(const ScanFigures& figures);
 
  private:
   struct Impl;
