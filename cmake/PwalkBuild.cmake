@@ -45,11 +45,13 @@ endif()
 
 # Link-time optimisation takes 5 % off a whole walk (frames around a system call are
 # dear, see core/README.md). Libraries keep ordinary code beside it, so that whoever
-# links without it (tests, an installed consumer) does not pay at every link.
+# links without it (tests, an installed consumer) does not pay at every link; GCC's
+# linker plugin would, unless told not to.
 if(PWALK_WITH_LTO AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug"
    AND NOT PWALK_SANITIZE)
   set(PWALK_LTO_COMPILE -flto=auto -ffat-lto-objects)
   set(PWALK_LTO_LINK -flto=auto)
+  add_link_options(-fno-lto)
 endif()
 
 # pwalk_link_as_one(TARGET): optimise a program across the rooms it is made of.
@@ -75,12 +77,22 @@ function(pwalk_library name)
   set_property(GLOBAL APPEND PROPERTY PWALK_EXPORTED pwalk_${name})
 endfunction()
 
+# The headers that every test begins with, compiled once.
+function(pwalk_test_headers)
+  file(GENERATE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/test_headers.cc CONTENT "")
+  add_library(pwalk_test_headers OBJECT ${CMAKE_CURRENT_BINARY_DIR}/test_headers.cc)
+  target_link_libraries(pwalk_test_headers PRIVATE pwalk_settings GTest::gmock)
+  target_compile_options(pwalk_test_headers PRIVATE -fPIE)  # as in the programs that take them over
+  target_precompile_headers(pwalk_test_headers PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
+endfunction()
+
 # pwalk_test(NAME SOURCES ... LINK targets... [LABELS ...] [ROOM dir-whose-src-it-may-see])
 function(pwalk_test name)
   cmake_parse_arguments(ARG "" "ROOM" "SOURCES;LINK;LABELS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE pwalk_settings ${ARG_LINK} GTest::gmock GTest::gtest_main)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_precompile_headers(${name} REUSE_FROM pwalk_test_headers)
   if(ARG_ROOM)
     target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/${ARG_ROOM}/src)
   endif()
