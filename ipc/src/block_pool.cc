@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <sys/mman.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstring>
 
 #include "huge_pages.h"
@@ -21,6 +23,16 @@ namespace pwalk::ipc {
 namespace {
 
 constexpr std::uint64_t kLeastPool = kHugePage;
+constexpr std::uint64_t kFirstPart = std::uint64_t{16} << 20;
+constexpr std::uint64_t kPart = kHugePage;  ///< a quarter of a millisecond with huge pages, one with small ones
+
+/// What else the machine should have left when a pool grows.
+constexpr std::uint64_t kLeaveFree = std::uint64_t{64} << 20;
+
+/// A huge page that took longer to make was put together from pieces, which costs more
+/// than it ever saves.
+constexpr std::chrono::milliseconds kLongestCollapse{4};
+
 constexpr std::uint64_t kMostPool = std::uint64_t{1} << 42;  // its units fit in one lane's ring
 
 /// Why `automatic` does not take the reserve, or "" if it does.
@@ -41,14 +53,6 @@ Result<void> check_available(std::uint64_t bytes) {
   if (bytes <= available) return {};
   return fail(ENOMEM, fmt::format("a pool of {} MiB does not fit in the {} MiB of memory that are available",
                                   bytes >> 20, available >> 20));
-}
-
-/// Gives every 2 MiB extent one page, so that collapsing it makes the huge page
-/// directly. Filling it first costs the zeroing and copying of 512 small pages more.
-Result<void> seed_extents(int fd, std::uint64_t bytes) {
-  for (std::uint64_t at = 0; at + kHugePage <= bytes; at += kHugePage)
-    if (auto done = allocate(fd, at, 4096); !done) return done;
-  return {};
 }
 
 }  // namespace
@@ -89,6 +93,7 @@ Result<BlockPool> BlockPool::reserved(std::uint64_t bytes) {
   BlockPool pool;
   pool.mapping_ = *std::move(mapping);
   ::madvise(pool.data(), bytes, MADV_POPULATE_WRITE);
+  pool.ready_ = bytes;
   if (auto sealed = seal(fd->get(), true); !sealed) return tl::unexpected(sealed.error());
   pool.fd_ = *std::move(fd);
   pool.pages_ = "2M reserved";
@@ -103,27 +108,54 @@ Result<BlockPool> BlockPool::ordinary(std::uint64_t bytes, bool transparent) {
   if (!mapping) return tl::unexpected(mapping.error());
   BlockPool pool;
   pool.mapping_ = *std::move(mapping);
-  int collapse_error = 0;
-  if (transparent) {
-    if (auto seeded = seed_extents(fd->get(), bytes); !seeded) return tl::unexpected(seeded.error());
-    collapse_error = collapse(pool.data(), bytes / kHugePage * kHugePage);
-  }
-  if (auto filled = allocate(fd->get(), 0, bytes); !filled) return tl::unexpected(filled.error());
-  // Page tables now rather than one fault per page in the workers. Refused before Linux 5.14: then they
-  // fault.
-  ::madvise(pool.data(), bytes, MADV_POPULATE_WRITE);
-  if (auto sealed = seal(fd->get(), true); !sealed) return tl::unexpected(sealed.error());
   pool.fd_ = *std::move(fd);
-  pool.describe(collapse_error, transparent);
+  pool.transparent_ = transparent;
+  if (auto made = pool.prepare(0, std::min(bytes, kFirstPart)); !made) return tl::unexpected(made.error());
+  if (auto sealed = seal(pool.fd(), true); !sealed) return tl::unexpected(sealed.error());
+  pool.describe(transparent);
   return pool;
 }
 
-void BlockPool::describe(int collapse_error, bool transparent) {
+Result<std::uint64_t> BlockPool::grow() {
+  const std::uint64_t part = std::min(kPart, bytes() - ready_);
+  if (ready_ + part > checked_) {
+    if (auto room = check_available(kFirstPart + kLeaveFree); !room) return tl::unexpected(room.error());
+    checked_ = ready_ + kFirstPart;
+  }
+  if (auto made = prepare(ready_, part); !made) return tl::unexpected(made.error());
+  return ready_;
+}
+
+Result<void> BlockPool::prepare(std::uint64_t from, std::uint64_t bytes) {
+  if (transparent_) collapse_part(from, bytes);
+  if (auto filled = allocate(fd(), from, bytes); !filled) return filled;
+  // Page tables now rather than one fault per page in the workers. Refused before Linux 5.14: then they
+  // fault.
+  ::madvise(data() + from, bytes, MADV_POPULATE_WRITE);
+  ready_ = from + bytes;
+  return {};
+}
+
+/// One page per 2 MiB extent, so that collapsing it makes the huge page directly:
+/// filling it first costs the zeroing and copying of 512 small pages more.
+void BlockPool::collapse_part(std::uint64_t from, std::uint64_t bytes) {
+  for (std::uint64_t at = from; at + kHugePage <= from + bytes && transparent_; at += kHugePage) {
+    const auto start = std::chrono::steady_clock::now();
+    if (!allocate(fd(), at, 4096)) return;
+    collapse_error_ = collapse(data() + at, kHugePage);
+    const bool dear = std::chrono::steady_clock::now() - start > kLongestCollapse;
+    if (collapse_error_ != 0 || dear) transparent_ = false;
+  }
+}
+
+// Of the first part, which is like the rest.
+void BlockPool::describe(bool transparent) {
   const std::uint64_t huge = page_backing(data(), bytes()).transparent;
-  const std::uint64_t possible = bytes() / kHugePage * kHugePage;
+  const std::uint64_t possible = ready_ / kHugePage * kHugePage;
   pages_ = huge >= possible ? "2M transparent" : huge > 0 ? "2M transparent (part)" : "4K";
   if (transparent && huge < possible)
-    reason_ = fmt::format("MADV_COLLAPSE: {}", collapse_error ? std::strerror(collapse_error) : "not obeyed");
+    reason_ = fmt::format("MADV_COLLAPSE: {}", collapse_error_ ? std::strerror(collapse_error_) : transparent_ ? "not obeyed" : "took too long");
+  if (ready_ < bytes()) reason_ += fmt::format("{}the first {} MiB are there, the rest is made as it is needed", reason_.empty() ? "" : "; ", ready_ >> 20);
 }
 
 }  // namespace pwalk::ipc

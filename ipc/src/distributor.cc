@@ -30,6 +30,32 @@ void wake(const std::vector<std::shared_ptr<Seat>>& sleepers) {
 Distributor::Distributor(std::span<std::byte> pool, ControlMemory& control)
     : pool_(pool), control_(control), accounts_(pool_geometry(control.geometry())) {}
 
+void Distributor::make_as_needed(std::uint64_t ready, Grow grow) {
+  const Lock lock(mutex_);
+  if (ready >= pool_.size()) return;
+  accounts_.start_with(std::uint32_t(ready / kBlockBytes));
+  grow_ = std::move(grow);
+}
+
+std::string Distributor::shortage() const {
+  const Lock lock(mutex_);
+  return shortage_;
+}
+
+/// Makes more of the pool, without the mutex; somebody else may be doing so, and is
+/// then waited for by who finds no room meanwhile.
+void Distributor::grow_pool(Lock& lock) {
+  growing_ = true;
+  lock.unlock();
+  const auto ready = grow_();
+  lock.lock();
+  growing_ = false;
+  if (ready) accounts_.add_blocks(std::uint32_t(*ready / kBlockBytes));
+  if (!ready) shortage_ = ready.error().message();
+  if (!ready || *ready >= pool_.size()) grow_ = nullptr;
+  room_.notify_all();
+}
+
 // ---- publishing -------------------------------------------------------------
 
 Result<void> Distributor::publish(unsigned worker, const OutgoingBatch& batch) {
@@ -53,6 +79,14 @@ Result<PoolAccounts::Placement> Distributor::find_room(unsigned worker, std::uin
   bool waited = false;
   for (;;) {
     const bool closed = stopped_ || finished_;
+    // What is only not made yet is no reason to take anything back.
+    if (grow_ && !closed && !accounts_.has_spare(units)) {
+      if (!growing_)
+        grow_pool(lock);
+      else if (accounts_.free_blocks() == 0 || units > kUnitsPerBlock)
+        room_.wait_for(lock, kWaitSlice);
+      if (!growing_ || accounts_.free_blocks() == 0 || units > kUnitsPerBlock) continue;
+    }
     auto placement =
         closed ? tl::unexpected(PoolAccounts::Refusal::full) : accounts_.place(worker, units, rows);
     if (closed || placement) {

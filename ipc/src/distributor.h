@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -43,6 +44,14 @@ class Distributor {
   /// Both must outlive it. `pool` is the whole pool, writable.
   Distributor(std::span<std::byte> pool, ControlMemory& control);
 
+  /// Of the pool only `ready` bytes are there yet; `grow` makes more of it and returns
+  /// how many are there then, an error if there is no memory for it: then the pool stays
+  /// as large as it is. It is called by one publisher at a time. Before anything is published.
+  using Grow = std::function<Result<std::uint64_t>()>;
+  void make_as_needed(std::uint64_t ready, Grow grow);
+  /// Why the pool is smaller than planned, and how large it is; "" if it is not.
+  std::string shortage() const;
+
   std::size_t max_batch_bytes() const { return pool_.size() / 4; }
 
   /// See ScanSession::publish().
@@ -80,6 +89,7 @@ class Distributor {
   using Clock = std::chrono::steady_clock;
   using Lock = std::unique_lock<std::mutex>;
 
+  void grow_pool(Lock& lock);
   Result<PoolAccounts::Placement> find_room(unsigned worker, std::uint32_t units, std::uint32_t rows);
   void begin_waiting(Clock::time_point since);
   void end_waiting(Clock::time_point since);
@@ -102,6 +112,9 @@ class Distributor {
   std::condition_variable lane_free_;  ///< a lane was published, for those who found all busy
   std::condition_variable room_;       ///< something came back, for those who found the pool full
   PoolAccounts accounts_;
+  Grow grow_;                   ///< null: the pool is as large as it can be
+  bool growing_ = false;        ///< somebody is in grow_, without the mutex
+  std::string shortage_;
   std::vector<std::shared_ptr<Seat>> seats_;
   EndFigures totals_;
   std::uint64_t ever_attached_ = 0;

@@ -10,7 +10,26 @@ PoolAccounts::PoolAccounts(const PoolGeometry& geometry)
     : geometry_(geometry), batches_(geometry.units()), blocks_(geometry.blocks), lanes_(geometry.lanes) {
   assert(geometry.units_per_block >= 1 && geometry.units_per_block <= 64 && geometry.lanes >= 1);
   free_.reserve(geometry.blocks);
-  for (std::uint32_t block = geometry.blocks; block-- > 0;) free_.push_back(block);
+  add_blocks(geometry.blocks);
+}
+
+void PoolAccounts::start_with(std::uint32_t ready) {
+  free_.clear();
+  for (Block& block : blocks_) block.state = BlockState::absent;
+  ready_ = 0;
+  add_blocks(ready);
+}
+
+/// The lowest is the first to be used.
+void PoolAccounts::add_blocks(std::uint32_t ready) {
+  for (std::uint32_t block = ready; block-- > ready_;) free_block(block);
+  ready_ = ready;
+}
+
+bool PoolAccounts::has_spare(std::uint32_t units) const {
+  if (free_.size() <= geometry_.lanes) return false;
+  return units <= geometry_.units_per_block ||
+         find_run((units + geometry_.units_per_block - 1) / geometry_.units_per_block).has_value();
 }
 
 // ---- placing ----------------------------------------------------------------
@@ -84,19 +103,23 @@ std::optional<std::uint32_t> PoolAccounts::take_block() {
   return block;
 }
 
-/// First fit over adjacent free blocks. They are closed from the start: nothing
-/// else goes into the last one's remainder.
-std::optional<std::uint32_t> PoolAccounts::take_run(std::uint32_t wanted) {
+/// First fit over adjacent free blocks.
+std::optional<std::uint32_t> PoolAccounts::find_run(std::uint32_t wanted) const {
   std::uint32_t length = 0;
   for (std::uint32_t block = 0; block < geometry_.blocks; ++block) {
     length = blocks_[block].state == BlockState::free ? length + 1 : 0;
-    if (length < wanted) continue;
-    const std::uint32_t first = block + 1 - wanted;
-    for (std::uint32_t b = first; b <= block; ++b) blocks_[b].state = BlockState::closed;
-    std::erase_if(free_, [&](std::uint32_t b) { return b >= first && b <= block; });
-    return first;
+    if (length == wanted) return block + 1 - wanted;
   }
   return std::nullopt;
+}
+
+/// They are closed from the start: nothing else goes into the last one's remainder.
+std::optional<std::uint32_t> PoolAccounts::take_run(std::uint32_t wanted) {
+  const auto first = find_run(wanted);
+  if (!first) return std::nullopt;
+  for (std::uint32_t block = *first; block < *first + wanted; ++block) blocks_[block].state = BlockState::closed;
+  std::erase_if(free_, [&](std::uint32_t block) { return block >= *first && block < *first + wanted; });
+  return first;
 }
 
 void PoolAccounts::close_open_block(Lane& lane) {

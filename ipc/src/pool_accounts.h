@@ -36,6 +36,14 @@ class PoolAccounts {
  public:
   explicit PoolAccounts(const PoolGeometry& geometry);
 
+  /// Blocks from `ready` on are not there yet. Before anything is placed.
+  void start_with(std::uint32_t ready);
+  /// They are now, up to `ready`.
+  void add_blocks(std::uint32_t ready);
+  /// Whether a batch of `units` would find a place, and the lanes some more, without
+  /// anything being freed.
+  bool has_spare(std::uint32_t units) const;
+
   /// Where a batch goes. The lane is taken until published() is called for it.
   struct Placement {
     std::uint32_t lane = 0;
@@ -110,10 +118,10 @@ class PoolAccounts {
     std::uint16_t lane = 0;
     UnitState state = UnitState::none;
   };
-  enum class BlockState : std::uint8_t { free, open, closed };
+  enum class BlockState : std::uint8_t { absent, free, open, closed };
   struct Block {
     std::uint32_t batches = 0;  ///< live ones that lie in it
-    BlockState state = BlockState::free;
+    BlockState state = BlockState::absent;
     std::uint16_t lane = 0;  ///< whose open block it is
   };
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
@@ -141,6 +149,7 @@ class PoolAccounts {
   bool window_open(std::uint32_t lane) const;
   std::optional<std::uint32_t> room_on(std::uint32_t lane, std::uint32_t units);
   std::optional<std::uint32_t> take_block();
+  std::optional<std::uint32_t> find_run(std::uint32_t blocks) const;
   std::optional<std::uint32_t> take_run(std::uint32_t blocks);
   void close_open_block(Lane& lane);
   Placement enter(std::uint32_t lane, std::uint32_t unit, std::uint32_t units, std::uint32_t rows);
@@ -161,6 +170,7 @@ class PoolAccounts {
   PoolGeometry geometry_;
   std::vector<Batch> batches_;  ///< by first unit
   std::vector<Block> blocks_;
+  std::uint32_t ready_ = 0;     ///< blocks that are there
   std::vector<std::uint32_t> free_;  ///< last freed, first used
   std::vector<Lane> lanes_;
   std::vector<std::unique_ptr<Consumer>> consumers_;

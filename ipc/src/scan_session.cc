@@ -103,6 +103,7 @@ Result<ScanSession> ScanSession::create(const SessionOptions& options) {
                                       [self = impl.get()] { return self->print_current_status(); });
   if (!server) return tl::unexpected(server.error());
   impl->server = *std::move(server);
+  impl->distributor.make_as_needed(impl->pool.ready(), [self = impl.get()] { return self->pool.grow(); });
   if (auto appeared = impl->home.appear(); !appeared) return tl::unexpected(appeared.error());
   return ScanSession(std::move(impl));
 }
@@ -154,6 +155,9 @@ std::chrono::nanoseconds ScanSession::backpressure() const {
 }
 std::uint64_t ScanSession::batches() const {
   return impl_->distributor.batches();
+}
+std::string ScanSession::pool_shortage() const {
+  return impl_->distributor.shortage();
 }
 std::vector<ConsumerStatus> ScanSession::consumers() const {
   return impl_->distributor.consumers();

@@ -32,6 +32,27 @@ TEST(BlockPoolTest, RoundsUpToWholeBlocks) {
   EXPECT_EQ(pool->bytes(), (2u << 20) + kBlockBytes);
 }
 
+TEST(BlockPoolTest, ALargePoolIsMadeAsItIsNeeded) {
+  for (const HugePages pages : {HugePages::off, HugePages::automatic}) {
+    auto pool = BlockPool::create((24u << 20) + kBlockBytes, pages);
+    ASSERT_TRUE(pool) << pool.error().message();
+    if (pool->pages() == "2M reserved") continue;
+    EXPECT_EQ(pool->ready(), 16u << 20);
+    EXPECT_EQ(page_backing(pool->data(), pool->bytes()).resident, pool->ready());
+    while (pool->ready() < pool->bytes()) {
+      const std::uint64_t before = pool->ready();
+      const auto ready = pool->grow();
+      ASSERT_TRUE(ready) << ready.error().message();
+      EXPECT_GT(*ready, before);
+      EXPECT_EQ(*ready, pool->ready());
+      // There at once: no page is made by touching it, so none can be missing then.
+      EXPECT_EQ(page_backing(pool->data(), pool->bytes()).resident, pool->ready());
+    }
+    EXPECT_EQ(pool->ready(), pool->bytes());
+    pool->data()[pool->bytes() - 1] = std::byte{1};
+  }
+}
+
 TEST(BlockPoolTest, AutomaticReportsWhatItGot) {
   const auto pool = BlockPool::create(8u << 20, HugePages::automatic);
   ASSERT_TRUE(pool) << pool.error().message();

@@ -112,6 +112,44 @@ class Reader {
   std::vector<BatchDescriptor> held_;
 };
 
+TEST_F(DistributorTest, APoolThatGrowsKeepsItsHistoryUntilItIsWhole) {
+  std::uint64_t ready = 4 * kBlockBytes;
+  distributor_->make_as_needed(ready, [&]() -> Result<std::uint64_t> { return ready += kBlockBytes; });
+  const auto seat = attach();
+  StreamReader reader(*control_, seat->memory);
+  ReturnWriter<Atomics> returns = seat->memory.return_writer();
+  for (std::uint8_t batch = 0; batch < kBlocks; ++batch) {
+    ASSERT_TRUE(publish(0, kBlockBytes, batch));
+    StreamReader::Taken taken;
+    ASSERT_EQ(reader.take(taken), Taking::taken);
+    EXPECT_LE(taken.descriptor.offset + kBlockBytes, ready) << "in memory that is not there";
+    returns.push({std::uint32_t(taken.descriptor.offset / kUnitBytes), std::uint32_t(taken.descriptor.sequence)});
+    distributor_->drain(*seat);
+    EXPECT_EQ(distributor_->gone_rows(), 0u) << "room was made although the pool can grow";
+  }
+  EXPECT_EQ(ready, pool_.size());
+  ASSERT_TRUE(publish(0, kBlockBytes, 99));
+  EXPECT_GT(distributor_->gone_rows(), 0u);
+  EXPECT_EQ(distributor_->shortage(), "");
+}
+
+TEST_F(DistributorTest, APoolThatCannotGrowStaysAsItIs) {
+  distributor_->make_as_needed(4 * kBlockBytes, []() -> Result<std::uint64_t> { return fail(ENOMEM, "no more"); });
+  for (std::uint8_t batch = 0; batch < 4; ++batch) ASSERT_TRUE(publish(0, kBlockBytes, batch));
+  EXPECT_NE(distributor_->shortage().find("no more"), std::string::npos);
+  const auto seat = attach();
+  StreamReader reader(*control_, seat->memory);
+  ReturnWriter<Atomics> returns = seat->memory.return_writer();
+  for (std::uint8_t batch = 0; batch < 40; ++batch) {
+    StreamReader::Taken taken;
+    ASSERT_EQ(reader.take(taken), Taking::taken);
+    EXPECT_LT(taken.descriptor.offset, 4 * kBlockBytes);
+    returns.push({std::uint32_t(taken.descriptor.offset / kUnitBytes), std::uint32_t(taken.descriptor.sequence)});
+    distributor_->drain(*seat);
+    ASSERT_TRUE(publish(0, kBlockBytes, batch));
+  }
+}
+
 TEST_F(DistributorTest, EveryReaderGetsEveryBatchWhateverTheThreadsDo) {
   constexpr int kBatches = 400;
   constexpr unsigned kWorkers = 3;

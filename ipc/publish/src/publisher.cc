@@ -65,6 +65,7 @@ class PublishedScan {
   void start_walk();
   void report_progress();
   void tell_figures(const ScanStats& stats);
+  void tell_shortage();
   void tell(Notice notice, const ipc::Attendance& attendance);
   void end(Ending ending);
   void leave();
@@ -82,6 +83,7 @@ class PublishedScan {
   Clock::time_point walk_began_{}, walk_ended_{};
   Clock::time_point drain_began_{};
   Clock::time_point next_progress_{};
+  bool told_shortage_ = false;
   std::string told_state_;  ///< what those who list scans were told last
   bool started_ = false, finished_ = false, outcome_over_ = false;
   std::optional<ScanStats> final_stats_;
@@ -156,6 +158,15 @@ void PublishedScan::report_progress() {
   session_.set_status(told_state_, stats.counts.entries, stats.counts.errors);
   tell_figures(stats);
   if (observer_.progress) observer_.progress(stats, session_);
+  tell_shortage();
+}
+
+void PublishedScan::tell_shortage() {
+  if (told_shortage_ || !observer_.notice) return;
+  const std::string why = session_.pool_shortage();
+  if (why.empty()) return;
+  told_shortage_ = true;
+  observer_.notice("the pool stays smaller than planned: " + why);
 }
 
 void PublishedScan::tell_figures(const ScanStats& stats) {

@@ -99,6 +99,8 @@ class ScanSession {
   /// Time publish() has waited, all workers together.
   std::chrono::nanoseconds backpressure() const;
   std::uint64_t batches() const;
+  /// Why the pool could not grow to its full size; "" as long as it could.
+  std::string pool_shortage() const;
   std::vector<ConsumerStatus> consumers() const;
 
   /// Live figures for those who ask over the socket (state, entries, errors); control thread.
