@@ -62,6 +62,9 @@ class DirReader {
   /// The next name of the block, without `.` and `..`; false at its end.
   bool next(Dirent& entry, ListingPosition& position);
 
+  /// The whole block, as it was read.
+  std::span<const std::byte> block() const { return {buffer_.get(), filled_}; }
+
   /// errno if the block ended in a record that cannot be, else 0.
   int damage() const { return damage_; }
 

@@ -4,12 +4,22 @@
 #include <chrono>
 
 namespace pwalk {
+namespace {
+
+/// More workers than these wait for servers, and their deques are short.
+constexpr unsigned kFewWorkers = 16;
+
+}  // namespace
 
 Frontier::Frontier(unsigned workers, std::size_t budget_bytes, bool stealing)
     : workers_(workers),
       share_(std::max(budget_bytes / workers, kLeastShare)),
       stealing_(stealing),
-      ends_(new End[workers]) {}
+      deque_capacity_(workers <= kFewWorkers ? 4096 : 512),
+      ends_(new End[workers]),
+      active_(workers) {
+  for (unsigned worker = 0; worker < workers; ++worker) ends_[worker].deque.emplace(deque_capacity_);
+}
 
 Frontier::~Frontier() {
   for (unsigned worker = 0; worker < workers_; ++worker)
@@ -23,7 +33,7 @@ void Frontier::push(unsigned worker, NodePtr node) {
   end.pushed.store(end.pushed.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   end.waiting_bytes.fetch_add(node->footprint(), std::memory_order_relaxed);
   DirectoryNode* const raw = node.detach();
-  if (!end.deque.push(raw)) {
+  if (!end.deque->push(raw)) {
     raw->next_reserved = end.reserve;
     end.reserve = raw;
     return;
@@ -36,10 +46,10 @@ void Frontier::push(unsigned worker, NodePtr node) {
 
 NodePtr Frontier::take_own(unsigned worker) {
   End& end = ends_[worker];
-  DirectoryNode* node = end.deque.pop();
+  DirectoryNode* node = end.deque->pop();
   if (!node && end.reserve) {
     refill(end);
-    node = end.deque.pop();
+    node = end.deque->pop();
   }
   return taken_from(end, node);
 }
@@ -48,8 +58,8 @@ NodePtr Frontier::steal(unsigned worker) {
   for (unsigned turn = 1; stealing_ && turn < workers_; ++turn) {
     End& victim = ends_[(worker + turn) % workers_];
     // A lost race is tried again: the deque may hold more.
-    while (!victim.deque.looks_empty())
-      if (DirectoryNode* node = victim.deque.steal()) return taken_from(victim, node);
+    while (!victim.deque->looks_empty())
+      if (DirectoryNode* node = victim.deque->steal()) return taken_from(victim, node);
   }
   return {};
 }
@@ -62,10 +72,10 @@ NodePtr Frontier::taken_from(End& end, DirectoryNode* node) {
 // Oldest at the top of the deque, where thieves look: the list is newest first.
 void Frontier::refill(End& end) {
   std::vector<DirectoryNode*> some;
-  for (; end.reserve && some.size() < kDequeCapacity / 2; end.reserve = end.reserve->next_reserved)
+  for (; end.reserve && some.size() < deque_capacity_ / 2; end.reserve = end.reserve->next_reserved)
     some.push_back(end.reserve);
   while (!some.empty()) {
-    end.deque.push(some.back());  // fits: the deque was empty
+    end.deque->push(some.back());  // fits: the deque was empty
     some.pop_back();
   }
   if (stealing_ && sleepers_.load(std::memory_order_seq_cst) != 0) wake(true);
@@ -86,8 +96,35 @@ bool Frontier::wait() {
   return true;
 }
 
+void Frontier::set_active(unsigned count) {
+  {
+    const std::lock_guard lock(mutex_);
+    active_.store(count, std::memory_order_relaxed);
+  }
+  parking_.notify_all();
+}
+
+// What it leaves in its deque others take. A bell that was meant for it is passed on.
+bool Frontier::park(unsigned worker) {
+  if (outstanding() == 0) {
+    wake(true);
+    return false;
+  }
+  if (stealing_ && any_waiting()) wake(true);
+  std::unique_lock lock(mutex_);
+  if (worker >= active_.load(std::memory_order_relaxed) && outstanding() != 0)
+    parking_.wait_for(lock, std::chrono::seconds(1));
+  return true;
+}
+
+// With wait(), as push().
+void Frontier::add_parts(unsigned count) {
+  parts_.fetch_add(count, std::memory_order_seq_cst);
+  if (sleepers_.load(std::memory_order_seq_cst) != 0) wake(true);
+}
+
 bool Frontier::any_waiting() const {
-  return std::any_of(ends_.get(), ends_.get() + workers_, [](const End& end) { return !end.deque.looks_empty(); });
+  return has_parts() || std::any_of(ends_.get(), ends_.get() + workers_, [](const End& end) { return !end.deque->looks_empty(); });
 }
 
 void Frontier::finish(unsigned worker) {
@@ -110,6 +147,7 @@ void Frontier::wake(bool everybody) {
     ++rings_;
   }
   everybody ? bell_.notify_all() : bell_.notify_one();
+  if (everybody && outstanding() == 0) parking_.notify_all();
 }
 
 }  // namespace pwalk

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "directory_node.h"
@@ -44,6 +45,26 @@ class Frontier {
   /// any more, the walk is over.
   bool wait();
 
+  /// Workers from number `count` on are surplus and park when they can. Any thread.
+  void set_active(unsigned count);
+
+  /// Whether `worker` should park: it is surplus, and nobody but itself could take
+  /// what it still has (that is so of its reserve only).
+  bool should_park(unsigned worker) const {
+    return worker >= active_.load(std::memory_order_relaxed) && !ends_[worker].reserve;
+  }
+
+  /// Sleeps until it is wanted again. False: the walk is over.
+  bool park(unsigned worker);
+
+  /// Workers that wait for something to steal, parked ones not counted; any thread.
+  unsigned sleepers() const { return sleepers_.load(std::memory_order_relaxed); }
+
+  /// Parts of large directories wait beside the directories (SplitDirectories); any thread.
+  void add_parts(unsigned count);
+  void remove_parts(unsigned count) { parts_.fetch_sub(count, std::memory_order_relaxed); }
+  bool has_parts() const { return parts_.load(std::memory_order_seq_cst) != 0; }
+
   /// `worker` is done with one directory that was pushed, by whomever.
   void finish(unsigned worker);
 
@@ -56,11 +77,10 @@ class Frontier {
   std::uint64_t outstanding() const;
 
  private:
-  static constexpr std::size_t kDequeCapacity = 4096;
   static constexpr std::size_t kLeastShare = 64 * 1024;
 
   struct alignas(kFalseSharingRange) End {
-    WorkStealingDeque<DirectoryNode*> deque{kDequeCapacity};
+    std::optional<WorkStealingDeque<DirectoryNode*>> deque;  ///< set once, before the workers start
     DirectoryNode* reserve = nullptr;          ///< owner only: what did not fit the deque, newest first
     std::atomic<std::size_t> waiting_bytes{0};  ///< relaxed: a budget, not an order
     std::atomic<std::uint64_t> pushed{0};       ///< stored by the owner alone
@@ -78,11 +98,15 @@ class Frontier {
   const unsigned workers_;
   const std::size_t share_;
   const bool stealing_;
+  const std::size_t deque_capacity_;
   const std::unique_ptr<End[]> ends_;
   alignas(kFalseSharingRange) std::atomic<unsigned> sleepers_{0};
+  std::atomic<unsigned> parts_{0};  ///< sequentially consistent where added and looked at, with sleepers_
   std::mutex mutex_;
   std::condition_variable bell_;
+  std::condition_variable parking_;
   std::uint64_t rings_ = 0;  ///< guarded by mutex_
+  std::atomic<unsigned> active_;  ///< relaxed: a surplus worker parks a little later; waking is under mutex_
 };
 
 }  // namespace pwalk

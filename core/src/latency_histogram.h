@@ -18,6 +18,9 @@ class LatencyHistogram {
     slot.store(slot.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
 
+  /// Any thread.
+  std::uint64_t count(unsigned slot) const { return slots_[slot].load(std::memory_order_relaxed); }
+
   static constexpr unsigned kSteps = 8;
   static constexpr unsigned kSlots = kSteps * 62;
   static unsigned slot_of(std::uint64_t value);

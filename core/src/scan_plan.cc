@@ -168,6 +168,7 @@ class PlanResolver {
         root.mount = mount->point, root.filesystem = mount->filesystem;
     }
     root.profile = profile_for(root.filesystem);
+    root.split_names = plan_.options.threads.work_stealing ? tuning_of(root.profile).split_names : 0;
     const Coherence asked = plan_.options.attributes.coherence;
     root.coherence = asked == Coherence::by_profile ? tuning_of(root.profile).coherence : asked;
     return root;
@@ -195,42 +196,56 @@ class PlanResolver {
     if (asked.max_threads && *asked.max_threads < asked.min_threads)
       return fail(EINVAL, fmt::format("--max-threads {} is below --min-threads {}; allowed is the same or more",
                                       *asked.max_threads, asked.min_threads));
-    std::string reason;
-    plan_.threads = asked.auto_tune ? tuned_threads(reason) : fixed_threads(reason);
+    std::string reason = asked.auto_tune ? tune_threads() : fix_threads();
     resolve_descriptors();
     // Two descriptors at a time is what a worker cannot do without.
     limit_threads(std::max(1u, plan_.descriptor_budget / 2), "what the limit of open files allows", reason);
-    if (!asked.work_stealing) limit_threads(unsigned(plan_.roots.size()), "one per root without work stealing", reason);
-    decide("threads", std::to_string(plan_.threads), reason);
+    if (!asked.work_stealing) {
+      limit_threads(unsigned(plan_.roots.size()), "one per root without work stealing", reason);
+      plan_.least_threads = plan_.most_threads = plan_.threads;  // who parks could not leave its work to others
+    }
+    decide("threads", threads_text(), reason);
     return {};
   }
 
-  unsigned fixed_threads(std::string& reason) const {
+  std::string threads_text() const {
+    if (plan_.least_threads == plan_.most_threads) return std::to_string(plan_.threads);
+    return fmt::format("{}, adapting between {} and {}", plan_.threads, plan_.least_threads, plan_.most_threads);
+  }
+
+  std::string fix_threads() {
     const ThreadOptions& asked = plan_.options.threads;
-    reason = asked.max_threads ? "fixed: --max-threads without auto-tuning" : "fixed: --min-threads without auto-tuning";
-    return asked.max_threads.value_or(asked.min_threads);
+    plan_.threads = plan_.least_threads = plan_.most_threads = asked.max_threads.value_or(asked.min_threads);
+    return asked.max_threads ? "fixed: --max-threads without auto-tuning" : "fixed: --min-threads without auto-tuning";
   }
 
   /// The most that any root's profile wants, within what was asked.
-  unsigned tuned_threads(std::string& reason) const {
+  std::string tune_threads() {
     const ThreadOptions& asked = plan_.options.threads;
-    unsigned threads = 0;
+    const unsigned cpus = calls_.usable_cpus();
+    unsigned start = 0, most = 0;
+    std::string reason;
     for (const PlannedRoot& root : plan_.roots) {
       const TuningProfile& tuning = tuning_of(root.profile);
-      const unsigned wanted = tuning.threads == 0 ? calls_.usable_cpus() : tuning.threads;
-      if (wanted <= threads) continue;
-      threads = wanted;
+      most = std::max(most, tuning.most_threads == 0 ? 4 * cpus : tuning.most_threads);
+      const unsigned wanted = tuning.threads == 0 ? cpus : tuning.threads;
+      if (wanted <= start) continue;
+      start = wanted;
       reason = fmt::format("profile {}: {}", word_of(root.profile), tuning.threads_reason);
     }
-    if (threads < asked.min_threads) threads = asked.min_threads, reason = "--min-threads";
-    if (asked.max_threads && threads > *asked.max_threads) threads = *asked.max_threads, reason = "--max-threads";
-    return threads;
+    if (start < asked.min_threads) start = asked.min_threads, reason = "--min-threads";
+    if (asked.max_threads && start > *asked.max_threads) start = *asked.max_threads, reason = "--max-threads";
+    plan_.threads = start;
+    plan_.least_threads = std::min(asked.min_threads, start);
+    plan_.most_threads = std::max(start, asked.max_threads.value_or(most));
+    return reason;
   }
 
   void limit_threads(unsigned most, const char* why, std::string& reason) {
-    if (plan_.threads <= most) return;
-    plan_.threads = most;
-    reason = why;
+    if (plan_.threads > most) reason = why;
+    plan_.threads = std::min(plan_.threads, most);
+    plan_.least_threads = std::min(plan_.least_threads, most);
+    plan_.most_threads = std::min(plan_.most_threads, most);
   }
 
   /// Half of a small limit, all but 1024 of a large one: the rest is for the

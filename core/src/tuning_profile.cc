@@ -5,22 +5,22 @@
 namespace pwalk {
 namespace {
 
-constexpr std::string_view kCores = "one per CPU: a warm local filesystem is bound by them";
+constexpr std::string_view kCores = "one per CPU while caches are warm, more where calls sleep";
 constexpr std::string_view kSlots = "calls wait for a server; NFS has 64 request slots by default";
 constexpr std::string_view kLatency = "calls wait for a server; sleeping threads are cheap";
 
 // DONT_SYNC where the client has the attributes from the listing or the lookup
 // anyway, and asking again would cost a round trip (Lustre: a glimpse per stripe).
 constexpr std::array kTable{
-    TuningProfile{Profile::local, 0, 64, Coherence::normal, kCores},
-    TuningProfile{Profile::nfs, 32, 256, Coherence::lazy, kSlots},
-    TuningProfile{Profile::lustre, 64, 64, Coherence::lazy, kLatency},
-    TuningProfile{Profile::weka, 64, 64, Coherence::normal, kLatency},
-    TuningProfile{Profile::beegfs, 64, 64, Coherence::normal, kLatency},
-    TuningProfile{Profile::gpfs, 64, 64, Coherence::normal, kLatency},
-    TuningProfile{Profile::cephfs, 64, 64, Coherence::lazy, kLatency},
-    TuningProfile{Profile::smb, 64, 64, Coherence::lazy, kLatency},
-    TuningProfile{Profile::fuse, 64, 64, Coherence::lazy, kLatency},
+    TuningProfile{Profile::local, 0, 0, 64, Coherence::normal, 256, kCores},
+    TuningProfile{Profile::nfs, 32, 128, 256, Coherence::lazy, 0, kSlots},
+    TuningProfile{Profile::lustre, 32, 256, 64, Coherence::lazy, 0, kLatency},
+    TuningProfile{Profile::weka, 32, 256, 64, Coherence::normal, 128, kLatency},
+    TuningProfile{Profile::beegfs, 32, 256, 64, Coherence::normal, 128, kLatency},
+    TuningProfile{Profile::gpfs, 32, 256, 64, Coherence::normal, 0, kLatency},
+    TuningProfile{Profile::cephfs, 32, 256, 64, Coherence::lazy, 0, kLatency},
+    TuningProfile{Profile::smb, 32, 256, 64, Coherence::lazy, 0, kLatency},
+    TuningProfile{Profile::fuse, 32, 256, 64, Coherence::lazy, 64, kLatency},
 };
 
 struct NamedType {

@@ -11,9 +11,11 @@ namespace pwalk {
 /// tuning_profile.cc.
 struct TuningProfile {
   Profile profile;
-  unsigned threads;                 ///< 0: one per usable CPU
+  unsigned threads;                 ///< to start with; 0: one per usable CPU
+  unsigned most_threads;            ///< as far as it pays; 0: four per usable CPU
   unsigned buffer_kib;              ///< directory buffer
   Coherence coherence;              ///< unless the user says otherwise
+  unsigned split_names;             ///< names per part of a large directory that idle threads help with; 0: never
   std::string_view threads_reason;  ///< for --explain
 };
 

@@ -11,6 +11,7 @@
 #include "open_directories.h"
 #include "pwalk/batch_sink.h"
 #include "pwalk/scan_plan.h"
+#include "split_directories.h"
 #include "sys/calls.h"
 
 namespace pwalk {
@@ -23,9 +24,9 @@ struct Walk {
         calls(system_calls),
         filter(std::move(name_filter)),
         attributes(system_calls, scan_plan.use_statx),
-        directories(system_calls, attributes, scan_plan.descriptor_budget, scan_plan.threads, stop),
+        directories(system_calls, attributes, scan_plan.descriptor_budget, scan_plan.most_threads, stop),
         cut_short(new std::atomic<bool>[scan_plan.roots.size()]{}),
-        frontier(scan_plan.threads, scan_plan.frontier_bytes, scan_plan.options.threads.work_stealing) {}
+        frontier(scan_plan.most_threads, scan_plan.frontier_bytes, scan_plan.options.threads.work_stealing) {}
 
   const ScanPlan& plan;
   BatchSink& sink;
@@ -38,7 +39,8 @@ struct Walk {
   OpenDirectories directories;
   /// Per root: something below it was never looked at. Relaxed: read after the end.
   const std::unique_ptr<std::atomic<bool>[]> cut_short;
-  Frontier frontier;  ///< last: what is left in it refers to the rest
+  Frontier frontier;  ///< what is left in it at the end refers to all above
+  SplitDirectories split{frontier};
 };
 
 }  // namespace pwalk

@@ -22,6 +22,12 @@ constexpr std::size_t kSmallBlock = 16 * 1024;
 /// Room that a directory's path must leave for the names in it.
 constexpr std::size_t kNameRoom = 4096;
 
+/// Bytes of a directory entry with a short name.
+constexpr std::size_t kLeastDirent = 24;
+
+/// Parts of a large directory that are left for others while the next block is read.
+constexpr std::size_t kPartsLeft = 8;
+
 /// On a local filesystem the clock is looked at every so many names, elsewhere at each.
 constexpr unsigned kNamesPerLook = 32;
 
@@ -78,6 +84,10 @@ void Worker::run_out_of_memory() {
 // is taken up again when the rest has shrunk.
 bool Worker::step() {
   Frontier& frontier = walk_.frontier;
+  if (aside_.empty() && frontier.should_park(number_)) {
+    writer_.flush();
+    return idle([&] { return frontier.park(number_); });
+  }
   if (aside_.empty() || !frontier.is_below_half_share(number_))
     if (NodePtr own = frontier.take_own(number_)) return take_up(Visit(std::move(own))), true;
   if (!aside_.empty()) {
@@ -86,9 +96,15 @@ bool Worker::step() {
     return take_up(std::move(visit)), true;
   }
   if (NodePtr stolen = frontier.steal(number_)) return take_up(Visit(std::move(stolen))), true;
+  if (auto part = walk_.split.take_any()) return help(*std::move(part)), true;
   writer_.flush();
+  return idle([&] { return frontier.wait(); });
+}
+
+template <class Wait>
+bool Worker::idle(Wait&& wait) {
   stats_.time.begin_idle(walk_.calls.monotonic_ns());
-  const bool more = frontier.wait();
+  const bool more = wait();
   stats_.time.end_idle(walk_.calls.monotonic_ns());
   return more;
 }
@@ -162,7 +178,20 @@ void Worker::read(Visit& visit, int fd) {
   path_ = cursor_.move_to(visit.node, plan_.roots[visit.node->root()].path);
   writer_.enter(path_, visit.node->identity().inode);
   reader_.leave();
-  Dirent found;
+  try {
+    read_blocks(visit, fd);
+  } catch (const std::bad_alloc&) {
+    stop();
+    close_split(visit);  // does nothing more that could fail
+    throw;
+  }
+  close_split(visit);
+  if (is_left_for_later_) put_aside(visit);
+}
+
+// Until the end, a failure, or the frontier has no room for more.
+void Worker::read_blocks(Visit& visit, int fd) {
+  is_left_for_later_ = false;
   while (!stopping()) {
     if (const int got = read_block(visit, fd); got <= 0) {
       if (got == 0)
@@ -173,12 +202,93 @@ void Worker::read(Visit& visit, int fd) {
         visit.fail(-got, got == -ELOOP ? Operation::readdir : Operation::getdents);
       return;
     }
-    while (!stopping() && reader_.next(found, visit.position)) take_name(visit, fd, found);
+    take_block(visit, fd);
     if (reader_.damage() != 0) return visit.fail(reader_.damage(), Operation::getdents);
     tally_of(visit).show();
     writer_.flush_if_old();
-    if (walk_.frontier.is_above_share(number_)) return put_aside(visit);
+    is_left_for_later_ = walk_.frontier.is_above_share(number_);
+    if (is_left_for_later_) return;
   }
+}
+
+void Worker::take_block(Visit& visit, int fd) {
+  if (may_split(visit)) {
+    if (!split_) split_.emplace(visit.node, fd);
+    return deal_out(visit, *split_);
+  }
+  Dirent found;
+  while (!stopping() && reader_.next(found, visit.position)) take_name(visit, fd, found);
+}
+
+// The block is large and somebody is idle, or was a moment ago and helps now.
+bool Worker::may_split(const Visit& visit) const {
+  const unsigned names = plan_.roots[visit.node->root()].split_names;
+  if (names == 0 || plan_.statx_mask == 0 || reader_.block().size() < std::size_t{2} * names * kLeastDirent) return false;
+  return walk_.frontier.sleepers() > 0 || (split_ && walk_.split.is_helped(*split_));
+}
+
+std::shared_ptr<const SharedBlock> Worker::share_block(Visit& visit) {
+  auto shared = std::make_shared<SharedBlock>();
+  const std::span<const std::byte> block = reader_.block();
+  shared->bytes.assign(block.begin(), block.end());
+  const char* const from = reinterpret_cast<const char*>(block.data());
+  const char* const to = reinterpret_cast<const char*>(shared->bytes.data());
+  for (Dirent found; reader_.next(found, visit.position);)
+    shared->names.push_back({{to + (found.name.data() - from), found.name.size()}, found.type});
+  return shared;
+}
+
+// Some parts are left for the others while we read on.
+void Worker::deal_out(Visit& visit, SplitDirectory& split) {
+  const auto block = share_block(visit);
+  const std::size_t step = plan_.roots[visit.node->root()].split_names;
+  std::vector<NamePart> parts;
+  for (std::size_t begin = 0; begin < block->names.size(); begin += step)
+    parts.push_back({block, begin, std::min(begin + step, block->names.size())});
+  walk_.split.post(split, std::move(parts));
+  while (!stopping()) {
+    const auto part = walk_.split.take_own(split, kPartsLeft);
+    if (!part) return;
+    take_part(visit, split.fd, *part);
+  }
+}
+
+void Worker::take_part(Visit& visit, int fd, const NamePart& part) {
+  for (std::size_t at = part.begin; at < part.end && !stopping(); ++at) take_name(visit, fd, part.block->names[at]);
+}
+
+// An idle worker does some names of somebody else's directory: rows into its own
+// batches, sums into the owner's record.
+void Worker::help(SplitDirectories::Help job) {
+  SplitDirectory& split = *job.directory;
+  Visit visit(split.node);
+  visit.was_revived = true;  // to renew the descriptor is up to the owner
+  try {
+    path_ = cursor_.move_to(visit.node, plan_.roots[visit.node->root()].path);
+    writer_.enter(path_, visit.node->identity().inode);
+    take_part(visit, split.fd, job.part);
+  } catch (const std::bad_alloc&) {
+    run_out_of_memory();
+  }
+  tally_of(visit).show();
+  writer_.flush_if_old();
+  visit.node.reset();
+  walk_.split.done(split, {visit.record.entries, visit.record.bytes, int(visit.record.error), visit.record.operation});
+}
+
+// Nobody else uses the descriptor afterwards.
+void Worker::close_split(Visit& visit) {
+  if (!split_) return;
+  while (!stopping()) {
+    const auto part = walk_.split.take_own(*split_, 0);
+    if (!part) break;
+    take_part(visit, split_->fd, *part);
+  }
+  const PartResult others = walk_.split.close(*split_);
+  split_.reset();
+  visit.record.entries += others.entries;
+  visit.record.bytes = saturated_sum(visit.record.bytes, others.bytes);
+  if (others.error != 0) visit.fail(others.error, others.operation);
 }
 
 int Worker::read_block(Visit& visit, int fd) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "batch_writer.h"
@@ -30,15 +31,27 @@ class Worker {
 
   // the walk
   bool step();
+  template <class Wait>
+  bool idle(Wait&& wait);
   void run_out_of_memory();
   void take_up(Visit visit);
   void start(Visit& visit);
   void resume(Visit& visit);
   void read(Visit& visit, int fd);
+  void read_blocks(Visit& visit, int fd);
   int read_block(Visit& visit, int fd);
+  void take_block(Visit& visit, int fd);
   void put_aside(Visit& visit);
   void end(Visit& visit);
   void report(Visit& visit);
+
+  // one large directory by several
+  bool may_split(const Visit& visit) const;
+  std::shared_ptr<const SharedBlock> share_block(Visit& visit);
+  void deal_out(Visit& visit, SplitDirectory& split);
+  void take_part(Visit& visit, int fd, const NamePart& part);
+  void help(SplitDirectories::Help help);
+  void close_split(Visit& visit);
 
   // opening
   bool open(Visit& visit, int& fd);
@@ -77,7 +90,9 @@ class Worker {
   PathCursor cursor_;
   std::string_view path_;         ///< of the directory being read
   std::string scratch_;
+  std::optional<SplitDirectory> split_;  ///< the directory being read, once parts of it were dealt out
   std::vector<Visit> aside_;      ///< put aside, the deepest last
+  bool is_left_for_later_ = false;       ///< how read_blocks() ended
   unsigned names_since_look_ = 0; ///< names since the batch's age was looked at
 };
 

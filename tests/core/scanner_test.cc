@@ -5,6 +5,8 @@
 
 #include <chrono>
 #include <filesystem>
+#include <mutex>
+#include <set>
 #include <thread>
 
 #include "support/faulty_calls.h"
@@ -73,6 +75,105 @@ TEST(Scanner, AgreesWithFindOnHostileTrees) {
       if (HasFailure()) return;
     }
   }
+}
+
+// Threads are started and park in the middle of the walk, as latency changes.
+TEST(Scanner, AdaptingThreadsLoseNothing) {
+  for (unsigned round = 0; round < 4; ++round) {
+    const std::uint64_t seed = test_seed() + round;
+    SCOPED_TRACE("PWALK_TEST_SEED=" + std::to_string(seed));
+    const ScratchDirectory tree;
+    for (int i = 0; i < 200; ++i) {
+      tree.make_directory("d" + std::to_string(i));
+      for (int k = 0; k < 10; ++k) tree.make_file("d" + std::to_string(i) + "/f" + std::to_string(k));
+    }
+    FaultyCalls calls;
+    std::atomic<unsigned> asked{0};
+    calls.before_statx = [&](int, const char*) {  // slow at times, so that the number goes up and down
+      if (asked++ % 1000 < 700) std::this_thread::sleep_for(std::chrono::microseconds(300));
+    };
+    ScanOptions options;
+    options.kernel.profile = Profile::fuse;
+    options.threads.max_threads = 64;
+    CollectingSink sink;
+    const ScanStats stats = walk_once(options, {tree.path()}, sink, calls, [](ScanPlan& plan) { plan.threads = 2; });
+    EXPECT_EQ(difference(lines_of(sink), lines_of(run_find(tree.path()))), "");
+    EXPECT_TRUE(stats.complete);
+    EXPECT_GT(stats.threads, 2u) << stats.threads_reason;
+    EXPECT_LE(stats.threads, 64u);
+    EXPECT_EQ(calls.open_now(), 0);
+  }
+}
+
+/// One directory of 3,000 files, and who asked the attributes in it.
+struct LargeDirectory {
+  LargeDirectory() {
+    for (int i = 0; i < 3000; ++i) tree.make_file("file with a longish name " + std::to_string(i), 3);
+    calls.before_statx = [this](int, const char* name) {
+      if (name[0] != 'f') return;
+      std::this_thread::sleep_for(std::chrono::microseconds(20));
+      const std::lock_guard lock(mutex);
+      askers.insert(std::this_thread::get_id());
+      if (++asked == cancel_at) cancel();
+    };
+  }
+
+  ScratchDirectory tree;
+  FaultyCalls calls;
+  std::mutex mutex;
+  std::set<std::thread::id> askers;
+  unsigned asked = 0, cancel_at = 0;
+  std::function<void()> cancel;
+};
+
+TEST(Scanner, IdleThreadsHelpWithALargeDirectory) {
+  LargeDirectory large;
+  CollectingSink sink;
+  const ScanStats stats = walk_once(plain_options(4), {large.tree.path()}, sink, large.calls);
+  EXPECT_EQ(difference(lines_of(sink), lines_of(run_find(large.tree.path()))), "");
+  EXPECT_GT(large.askers.size(), 1u);
+  EXPECT_TRUE(stats.complete);
+  ASSERT_THAT(sink.records[large.tree.path()], SizeIs(1));
+  const schema::DirectoryRecord& record = sink.records[large.tree.path()][0];
+  EXPECT_EQ(record.entries, 3000u);
+  EXPECT_EQ(record.bytes, 9000u);
+  EXPECT_EQ(record.flags, schema::kComplete);
+}
+
+TEST(Scanner, WhereOneReaderIsExpectedThereIsOne) {
+  for (const Profile profile : {Profile::nfs, Profile::lustre, Profile::gpfs, Profile::cephfs}) {
+    LargeDirectory large;
+    ScanOptions options = plain_options(4);
+    options.kernel.profile = profile;
+    CollectingSink sink;
+    walk_once(options, {large.tree.path()}, sink, large.calls);
+    EXPECT_EQ(large.askers.size(), 1u);
+  }
+}
+
+TEST(Scanner, ALargeDirectoryInSeveralHandsCanBeCancelled) {
+  LargeDirectory large;
+  large.cancel_at = 1000;
+  CollectingSink sink;
+  auto plan = resolve_plan(plain_options(4), {large.tree.path()}, large.calls);
+  ASSERT_TRUE(plan);
+  Scanner scanner(*plan, sink, large.calls);
+  large.cancel = [&] { scanner.cancel(); };
+  ASSERT_TRUE(scanner.start());
+  const ScanStats stats = scanner.wait();
+  EXPECT_FALSE(stats.complete);
+  EXPECT_EQ(stats.counts.entries, sink.row_count);
+  EXPECT_EQ(large.calls.open_now(), 0);
+}
+
+TEST(Scanner, WithoutAutoTuneTheNumberIsFixed) {
+  const ScratchDirectory tree;
+  ScanOptions options = plain_options(3);
+  options.kernel.profile = Profile::fuse;
+  CollectingSink sink;
+  const ScanStats stats = walk_once(options, {tree.path()}, sink);
+  EXPECT_EQ(stats.threads, 3u);
+  EXPECT_EQ(stats.wanted_threads, 3u);
 }
 
 TEST(Scanner, AgreesWithFindForReaddirAndFstatat) {

@@ -78,7 +78,7 @@ inline constexpr std::tuple kThreadSpecs{
     OptionSpec{"max-threads", &ThreadOptions::max_threads, "N", "walk with at most N threads (default by profile)", 1, 1024},
     OptionSpec{"work-stealing", &ThreadOptions::work_stealing, "", "let idle threads take directories from busy ones (default)"},
     OptionSpec{"auto-tune", &ThreadOptions::auto_tune, "",
-               "choose the number of threads by profile; without it, min-threads (or max-threads if given)"},
+               "adapt the number of threads to what is measured (default); without it, max-threads or else min-threads"},
 };
 
 /// How the kernel is asked.

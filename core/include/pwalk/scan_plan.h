@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -23,6 +24,7 @@ struct PlannedRoot {
   std::string filesystem;  ///< type as in mountinfo
   Profile profile = Profile::local;
   Coherence coherence = Coherence::normal;
+  unsigned split_names = 0;  ///< names per part when idle threads help with a large directory; 0: they do not
   int error = 0;           ///< errno if the root cannot be stat'ed; it is not walked
 };
 
@@ -41,13 +43,20 @@ struct ScanPlan {
   schema::ColumnSet columns;
   std::uint32_t statx_mask = 0;      ///< smallest mask that yields the columns; 0: no stat
   bool use_statx = true;             ///< asked for, and this kernel has it; else fstatat
-  unsigned threads = 1;
+  unsigned threads = 1;                    ///< to start with
+  unsigned least_threads = 1;              ///< never fewer; the three are the same if the number is fixed
+  unsigned most_threads = 1;               ///< never more
   std::size_t dirent_buffer_bytes = 64 * 1024;
   std::size_t frontier_bytes = 32 << 20;   ///< budget of waiting directories, all workers together
   unsigned descriptor_budget = 0;          ///< directories kept open at most
   std::vector<std::string> filter_names;   ///< directories that are not entered, of --filter-names
   std::vector<std::string> exclude_globs;  ///< --exclude and the lines of --exclude-from
   std::vector<Decision> decisions;
+
+  /// Some root lies on a server: its calls sleep even where nothing shows it.
+  bool waits_for_servers() const {
+    return std::any_of(roots.begin(), roots.end(), [](const PlannedRoot& root) { return root.profile != Profile::local; });
+  }
 
   /// For people: one decision per line, aligned. Control bytes are escaped.
   std::string explain() const;

@@ -49,7 +49,9 @@ struct ScanStats {
   ScanCounts counts;
   std::vector<RootStats> roots;
   LatencyQuantiles open, getdents, statx;
-  unsigned threads = 0;
+  unsigned threads = 0;          ///< started so far
+  unsigned wanted_threads = 0;   ///< that walk now; the rest is parked
+  const char* threads_reason = "";  ///< why so many, where the number adapts; lives for ever
   std::vector<WorkerTime> workers;  ///< of the threads that were started
   std::uint64_t waiting_directories = 0;
   std::uint64_t batches = 0;

@@ -120,6 +120,12 @@ unsigned Calls::usable_cpus() const {
 
 std::uint64_t Calls::monotonic_ns() const { return clock_ns(CLOCK_MONOTONIC); }
 std::uint64_t Calls::coarse_ns() const { return clock_ns(CLOCK_MONOTONIC_COARSE); }
+
+std::uint64_t Calls::voluntary_switches() const {
+  rusage usage{};
+  return ::getrusage(RUSAGE_SELF, &usage) == 0 ? std::uint64_t(usage.ru_nvcsw) : 0;
+}
+
 void Calls::sleep(std::chrono::milliseconds span) const { std::this_thread::sleep_for(span); }
 
 const Calls& real_calls() {

@@ -83,6 +83,8 @@ struct Calls {
   virtual std::uint64_t monotonic_ns() const;
   /// CLOCK_MONOTONIC_COARSE, ns: cheaper, and a few milliseconds coarse.
   virtual std::uint64_t coarse_ns() const;
+  /// Times that threads of this process gave up their CPU to wait for something.
+  virtual std::uint64_t voluntary_switches() const;
   virtual void sleep(std::chrono::milliseconds span) const;
 
  protected:

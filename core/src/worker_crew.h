@@ -1,0 +1,79 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "thread_controller.h"
+#include "walk.h"
+#include "worker.h"
+
+namespace pwalk {
+
+/// The threads of a walk: as many as the plan starts with, and where the plan leaves
+/// room for more or fewer, one that watches them, asks the ThreadController, starts
+/// further ones and lets surplus ones park. None ends before the walk.
+class WorkerCrew {
+ public:
+  explicit WorkerCrew(Walk& walk);
+
+  /// Deals `nodes` out and starts. `on_done` is called once, by the last thread.
+  /// EAGAIN: not one could be started.
+  Result<void> start(std::vector<NodePtr> nodes, std::function<void()> on_done);
+
+  /// Any thread; waits for the end.
+  void join();
+
+  /// Any thread: threads started so far.
+  unsigned started() const { return started_.load(std::memory_order_acquire); }
+  /// Any thread: those that should walk now, and why.
+  unsigned wanted() const { return wanted_.load(std::memory_order_relaxed); }
+  const char* reason() const { return reason_.load(std::memory_order_relaxed); }
+
+  /// Any thread: calls visit(worker) for each that was started.
+  template <class Visit>
+  void for_each(Visit&& visit) const {
+    const unsigned count = started();
+    for (unsigned number = 0; number < count; ++number) visit(*workers_[number]);
+  }
+
+ private:
+  bool start_one();
+  void run(Worker& worker);
+  void leave();
+  bool is_adaptive() const;
+  void govern();
+  bool sleep_through(std::uint64_t span_ns);
+  void heed(unsigned threads);
+  ThreadController::Window observe();
+  std::uint64_t median_of_waits();
+
+  Walk& walk_;
+  /// Filled up to started_, never changed below it: released by started_.
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::atomic<unsigned> started_{0};
+  std::atomic<unsigned> wanted_;      ///< relaxed: for people
+  std::atomic<const char*> reason_{""};
+  std::atomic<unsigned> running_{1};  ///< threads and start() itself; acquire-release in leave()
+  std::function<void()> on_done_;
+  std::atomic<bool> open_{false};     ///< the gate; release, with run()'s wait
+
+  std::mutex join_mutex_;
+  std::vector<std::thread> threads_;  ///< by start(), then by the governor alone until it is joined
+  std::thread governor_;
+  std::mutex end_mutex_;
+  std::condition_variable end_bell_;
+  bool ended_ = false;                ///< guarded by end_mutex_
+
+  // The governor's own.
+  ThreadController controller_;
+  std::uint64_t seen_at_ns_ = 0, seen_calls_ = 0, seen_switches_ = 0;
+  std::array<std::uint64_t, LatencyHistogram::kSlots> seen_waits_{};
+};
+
+}  // namespace pwalk
