@@ -70,6 +70,7 @@ LACKS = {
     "git-checkout": lambda: not (HERE.parent / ".git").exists(),
     "mypy": lambda: shutil.which("mypy") is None,
     "libduckdb": lambda: not list(HERE.parent.glob("build/*/npm/node_modules/@duckdb/*/libduckdb.so")),
+    "other-programs": lambda: not all(map(shutil.which, ("bfs", "fdfind", "tree"))),
     "second-node": lambda: numa_nodes() < 2,
     "nothing": lambda: True,
 }

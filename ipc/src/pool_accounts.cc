@@ -299,16 +299,11 @@ void PoolAccounts::detach(ConsumerId id) {
   });
 }
 
-void PoolAccounts::dispossess(ConsumerId id) {
-  Consumer& consumer = *consumers_[id];
-  each_held(consumer, [&](std::uint32_t unit) { drop(consumer, unit); });
-}
-
 void PoolAccounts::forget(ConsumerId id) {
   Consumer& consumer = *consumers_[id];
   if (consumer.attached) --attached_;
   consumer.attached = false;
-  dispossess(id);
+  each_held(consumer, [&](std::uint32_t unit) { drop(consumer, unit); });
   consumers_[id].reset();
 }
 

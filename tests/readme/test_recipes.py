@@ -47,7 +47,7 @@ def run(command: list, tree: pathlib.Path, environment: dict) -> str:
 
 def run_shell(text: str, tree: pathlib.Path, environment: dict) -> str:
     for stand_in in ("/home", "/data"):
-        text = text.replace(f" {stand_in} ", f" '{tree}' ")
+        text = re.sub(rf" {stand_in}(?=[ \n])", f" '{tree}'", text)
     assert str(tree) in text
     return run(["bash", "-e", "-c", text + "\nwait"], tree, environment)
 
@@ -65,6 +65,13 @@ def test_pipeline_and_table_read_one_scan(tree, environment):
     table = (tree.parent / "data.csv").read_bytes()
     assert table.startswith(b"path,type,inode,")
     assert table.count(b".tiff") == 20
+
+
+def test_programs_read_the_image(tree, environment):
+    (tree / "old.tmp").write_bytes(b"")
+    printed = run_shell(block_with("sh", "pwalk run"), tree, environment)
+    assert f"{tree}/old.tmp\n" in printed
+    assert printed.endswith(f"\t{tree}\n")
 
 
 def test_usage_per_owner(tree, environment):

@@ -12,6 +12,7 @@ std::span<const Command> commands() {
       {"find", "find(1) over an image", run_find},
       {"du", "sum up what directories take", run_du},
       {"glob", "print the paths that shell patterns match", run_glob},
+      {"run", "run a program that sees the scanned tree from an image", run_run},
       {"rm", "remove a kept image, or what a dead scan left", run_rm},
       {"doctor", "what this machine offers and what pwalk will use of it", run_doctor},
   };
