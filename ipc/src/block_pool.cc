@@ -23,7 +23,10 @@ namespace pwalk::ipc {
 namespace {
 
 constexpr std::uint64_t kLeastPool = kHugePage;
-constexpr std::uint64_t kFirstPart = std::uint64_t{16} << 20;
+/// There from the start: a few milliseconds with huge pages, some thirty with small ones.
+/// A pool of this size takes the same memory whatever is scanned.
+constexpr std::uint64_t kFirstPart = std::uint64_t{64} << 20;
+constexpr std::uint64_t kCheckAhead = std::uint64_t{16} << 20;  ///< how much is asked for at a time
 constexpr std::uint64_t kPart = kHugePage;  ///< a quarter of a millisecond with huge pages, one with small ones
 
 /// What else the machine should have left when a pool grows.
@@ -119,8 +122,8 @@ Result<BlockPool> BlockPool::ordinary(std::uint64_t bytes, bool transparent) {
 Result<std::uint64_t> BlockPool::grow() {
   const std::uint64_t part = std::min(kPart, bytes() - ready_);
   if (ready_ + part > checked_) {
-    if (auto room = check_available(kFirstPart + kLeaveFree); !room) return tl::unexpected(room.error());
-    checked_ = ready_ + kFirstPart;
+    if (auto room = check_available(kCheckAhead + kLeaveFree); !room) return tl::unexpected(room.error());
+    checked_ = ready_ + kCheckAhead;
   }
   if (auto made = prepare(ready_, part); !made) return tl::unexpected(made.error());
   return ready_;

@@ -80,7 +80,7 @@ Result<std::optional<BatchLease>> ConsumerSession::next(std::chrono::millisecond
     StreamReader::Taken taken;
     const Taking outcome = may_take() ? reader_.take(taken) : Taking::empty;
     if (outcome == Taking::revoked) {
-      failure_ = Error{ECANCELED, fmt::format("evicted from the scan '{}'", link_.name)};
+      failure_ = Error{ECANCELED, fmt::format("evicted: the scan '{}' went on without this consumer, which was too slow", link_.name)};
       return tl::unexpected(*failure_);
     }
     if (outcome == Taking::taken) {
@@ -257,8 +257,9 @@ void ConsumerSession::kick() const {
 
 void ConsumerSession::give_back(const BatchLease::Held& held) {
   if (sentinel_.in_child()) return;
-  desk_.unpin(std::uint64_t(held.unit) * kUnitBytes, held.length);
+  // In this order: what is held is never more than what is counted as pinned.
   return_to_scanner(held);
+  desk_.unpin(std::uint64_t(held.unit) * kUnitBytes, held.length);
 }
 
 void ConsumerSession::return_to_scanner(const BatchLease::Held& held) {

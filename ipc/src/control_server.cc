@@ -172,7 +172,10 @@ void ControlServer::admit(std::uint64_t number, const Hello& hello, UniqueFd cla
     return refuse(number, Error{EACCES, "the scan belongs to another user"});
   auto process = ProcessHandle::of_peer(connection.socket.get(), std::move(claimed));
   if (!process) return refuse(number, process.error());
-  auto admission = distributor_.attach(StartAt(hello.start), hello.label.get());
+  auto admission = distributor_.attach({.start = StartAt(hello.start),
+                                        .label = hello.label.get(),
+                                        .command = process->command(),
+                                        .pid = process->pid()});
   if (!admission) return refuse(number, admission.error());
 
   connection.process = *std::move(process);
@@ -231,8 +234,8 @@ void ControlServer::bury(std::uint64_t number) {
   connections_.erase(found);
 }
 
-/// What is no event: strangers that stay silent, liars that the distributor has
-/// found, and consumers that left and have given the last batch back.
+/// What is no event: strangers that stay silent, consumers that the distributor has
+/// found lying or too slow, and consumers that left and have given the last batch back.
 void ControlServer::settle() {
   const auto now = Clock::now();
   for (auto next = connections_.begin(); next != connections_.end();) {
@@ -242,7 +245,7 @@ void ControlServer::settle() {
     if (!connection.seat) {
       if (now - connection.since > kStrangersPatience) connections_.erase(number);
     } else if (connection.socket) {
-      if (distributor_.expelled(*connection.seat)) hang_up(number);
+      if (distributor_.dismissed(*connection.seat)) hang_up(number);
     } else if (distributor_.settled(*connection.seat)) {
       bury(number);
     }

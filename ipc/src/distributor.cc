@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -202,16 +203,16 @@ void Distributor::stop() {
 
 // ---- consumers --------------------------------------------------------------
 
-Result<Distributor::Admission> Distributor::attach(StartAt start, std::string label) {
+Result<Distributor::Admission> Distributor::attach(Applicant applicant) {
   const ScanGeometry& geometry = control_.geometry();
   auto memory = ConsumerMemory::create(geometry.lanes, geometry.return_slots);
   if (!memory) return tl::unexpected(memory.error());
   UniqueFd kick(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!kick) return fail_errno("cannot make an eventfd for a consumer");
-  auto seat = std::make_shared<Seat>(std::move(label), *std::move(memory), std::move(kick));
+  auto seat = std::make_shared<Seat>(std::move(applicant), *std::move(memory), std::move(kick));
 
   const Lock lock(mutex_);
-  const auto entrance = accounts_.attach(start);
+  const auto entrance = accounts_.attach(seat->who.start);
   if (!entrance) return fail(ENODATA, fmt::format("{} rows are gone", accounts_.gone_rows()));
   seat->id = entrance->consumer;
   // Relaxed: the consumer sees them through the message that brings it the memory.
@@ -276,9 +277,9 @@ bool Distributor::settled(Seat& seat) {
   return !seat.attached && accounts_.held_batches(seat.id) == 0;
 }
 
-bool Distributor::expelled(const Seat& seat) const {
+bool Distributor::dismissed(const Seat& seat) const {
   const Lock lock(mutex_);
-  return seat.expelled;
+  return seat.expelled || seat.evicted;
 }
 
 /// True if anything came back or any cursor moved.
@@ -320,6 +321,52 @@ void Distributor::expel(Seat& seat) {
   detach_locked(seat);
 }
 
+// ---- slow consumers ---------------------------------------------------------
+
+std::vector<ConsumerStatus> Distributor::watch_slow_consumers(
+    std::optional<std::chrono::nanoseconds> evict_after) {
+  std::vector<std::shared_ptr<Seat>> evicted;
+  std::vector<ConsumerStatus> statuses;
+  {
+    const Lock lock(mutex_);
+    if (drain_everybody()) room_may_have_come();
+    const auto now = Clock::now();
+    const std::vector<bool> guilty = starving_ > 0 ? accounts_.holding_back() : std::vector<bool>();
+    for (const auto& seat : seats_) {
+      if (!seat->attached) continue;
+      const bool holds_back = starving_ > 0 && guilty[seat->id];
+      seat->slowness.look(now, holds_back, accounts_.cursors(seat->id), heads());
+      const bool spared = seat->who.pid == ::getpid();
+      if (!evict_after || spared || !holds_back || seat->slowness.stuck(now) < *evict_after) continue;
+      statuses.push_back(status_of(*seat));
+      statuses.back().evicted = true;
+      evict(*seat);
+      evicted.push_back(seat);
+    }
+    if (!evicted.empty()) room_may_have_come();
+  }
+  wake(evicted);
+  return statuses;
+}
+
+SlowWatch::Positions Distributor::heads() const {
+  SlowWatch::Positions heads;
+  for (std::uint32_t lane = 0; lane < control_.geometry().lanes; ++lane) heads.push_back(accounts_.head(lane));
+  return heads;
+}
+
+/// Taking races with this, by one compare-and-swap against one fetch-or: every
+/// batch is taken, and stays as it is until it is given back, or it never will be.
+/// An honest consumer has taken no more than its grant and the one batch that it
+/// is about to copy. Who says more would keep the pool for ever, and loses it.
+void Distributor::evict(Seat& seat) {
+  seat.evicted = true;
+  detach_locked(seat);
+  ring<Atomics>(seat.memory.header().bell);
+  const auto largest = std::uint32_t(max_batch_bytes() / kBlockBytes) + 1;
+  if (accounts_.held_blocks(seat.id) > seat.grant_blocks + largest) accounts_.dispossess(seat.id);
+}
+
 // ---- what is shown ----------------------------------------------------------
 
 void Distributor::reuse_without_consumers(bool allowed) {
@@ -356,17 +403,29 @@ std::vector<ConsumerStatus> Distributor::consumers() {
   const Lock lock(mutex_);
   if (drain_everybody()) room_may_have_come();
   const std::vector<bool> guilty = starving_ > 0 ? accounts_.holding_back() : std::vector<bool>();
+  const auto now = Clock::now();
   std::vector<ConsumerStatus> statuses;
   for (const auto& seat : seats_) {
-    ConsumerStatus status{.label = seat->label,
-                          .held_batches = accounts_.held_batches(seat->id),
-                          .lag_rows = accounts_.untaken_rows(seat->id)};
+    statuses.push_back(status_of(*seat));
+    ConsumerStatus& status = statuses.back();
     status.holding_back = starving_ > 0 && guilty[seat->id];
-    if (status.holding_back)
-      status.holding_back_seconds = std::chrono::duration<double>(Clock::now() - starved_since_).count();
-    statuses.push_back(std::move(status));
+    if (!status.holding_back) continue;
+    const auto known = std::max<Clock::duration>(seat->slowness.holding_back(now), now - starved_since_);
+    status.holding_back_seconds = std::chrono::duration<double>(known).count();
   }
   return statuses;
+}
+
+ConsumerStatus Distributor::status_of(const Seat& seat) const {
+  ConsumerStatus status{.label = seat.who.label,
+                        .command = seat.who.command,
+                        .pid = std::uint32_t(seat.who.pid),
+                        .held_batches = accounts_.held_batches(seat.id),
+                        .lag_rows = accounts_.untaken_rows(seat.id),
+                        .evicted = seat.evicted};
+  status.holding_back_seconds =
+      std::chrono::duration<double>(seat.slowness.holding_back(Clock::now())).count();
+  return status;
 }
 
 }  // namespace pwalk::ipc

@@ -12,19 +12,28 @@
 #include "pool_accounts.h"
 #include "pwalk/base/unique_fd.h"
 #include "pwalk/ipc/scan_session.h"
+#include "slow_watch.h"
 
 namespace pwalk::ipc {
+
+/// Who wants to attach, and how.
+struct Applicant {
+  StartAt start = StartAt::first;
+  std::string label = {};    ///< what it calls itself
+  std::string command = {};  ///< its process's name; "" if the scanner cannot see it
+  pid_t pid = 0;             ///< likewise; 0 if not
+};
 
 /// The scanner's end of one consumer. Everything but `memory` and `kick` is
 /// guarded by the Distributor's mutex.
 struct Seat {
-  Seat(std::string who, ConsumerMemory shared, UniqueFd eventfd)
-      : label(std::move(who)),
+  Seat(Applicant applicant, ConsumerMemory shared, UniqueFd eventfd)
+      : who(std::move(applicant)),
         memory(std::move(shared)),
         kick(std::move(eventfd)),
         returns(memory.return_reader()) {}
 
-  const std::string label;
+  const Applicant who;
   ConsumerMemory memory;
   UniqueFd kick;  ///< eventfd by which the consumer says that something came back
   ReturnReader<Atomics> returns;
@@ -32,6 +41,8 @@ struct Seat {
   std::uint32_t grant_blocks = 0;  ///< how many blocks it may keep pinned; never shrinks
   bool attached = true;
   bool expelled = false;  ///< caught lying; nothing on its page is looked at again
+  bool evicted = false;   ///< too slow; it still gives back what it had taken
+  SlowWatch slowness;
 };
 
 /// Brings batches into the pool and to every consumer, and takes them back.
@@ -65,7 +76,7 @@ class Distributor {
   };
   /// Makes a consumer's memory and registers it. ENODATA: gone_rows() rows are gone
   /// and StartAt::first was asked.
-  Result<Admission> attach(StartAt start, std::string label);
+  Result<Admission> attach(Applicant applicant);
   std::uint64_t gone_rows() const;
 
   /// The consumer reads no further: what it had not taken is dropped.
@@ -76,7 +87,8 @@ class Distributor {
   void drain(Seat& seat);
   /// True once a detached consumer has given everything back.
   bool settled(Seat& seat);
-  bool expelled(const Seat& seat) const;
+  /// Nothing is said to it any more: it was caught lying, or was evicted.
+  bool dismissed(const Seat& seat) const;
 
   void reuse_without_consumers(bool allowed);
   Attendance attendance();
@@ -84,6 +96,8 @@ class Distributor {
   std::chrono::nanoseconds backpressure() const;
   std::uint64_t batches() const;
   std::vector<ConsumerStatus> consumers();
+  /// See ScanSession::watch_slow_consumers().
+  std::vector<ConsumerStatus> watch_slow_consumers(std::optional<std::chrono::nanoseconds> evict_after);
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -102,6 +116,9 @@ class Distributor {
   enum class Observation : std::uint8_t { unchanged, moved, dishonest };
   Observation observe_cursors(Seat& seat);
   void expel(Seat& seat);
+  void evict(Seat& seat);
+  ConsumerStatus status_of(const Seat& seat) const;
+  SlowWatch::Positions heads() const;
   void room_may_have_come();
   std::uint32_t grant() const;
 

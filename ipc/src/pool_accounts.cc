@@ -299,11 +299,16 @@ void PoolAccounts::detach(ConsumerId id) {
   });
 }
 
+void PoolAccounts::dispossess(ConsumerId id) {
+  Consumer& consumer = *consumers_[id];
+  each_held(consumer, [&](std::uint32_t unit) { drop(consumer, unit); });
+}
+
 void PoolAccounts::forget(ConsumerId id) {
   Consumer& consumer = *consumers_[id];
   if (consumer.attached) --attached_;
   consumer.attached = false;
-  each_held(consumer, [&](std::uint32_t unit) { drop(consumer, unit); });
+  dispossess(id);
   consumers_[id].reset();
 }
 

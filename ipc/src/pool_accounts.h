@@ -86,6 +86,8 @@ class PoolAccounts {
   /// Ends a subscription whose final cursors were observed before: what it had not
   /// taken is dropped, what it had taken stays held until given back. Idempotent.
   void detach(ConsumerId consumer);
+  /// Takes everything from a consumer that was detached, for claiming more than can be.
+  void dispossess(ConsumerId consumer);
   /// The process is gone: whatever it holds is dropped, and its id is free again.
   void forget(ConsumerId consumer);
 
@@ -101,6 +103,7 @@ class PoolAccounts {
   std::uint64_t cursor(ConsumerId consumer, std::uint32_t lane) const {
     return consumers_[consumer]->cursor[lane];
   }
+  const std::vector<std::uint64_t>& cursors(ConsumerId consumer) const { return consumers_[consumer]->cursor; }
   bool any_lane_busy() const;
   bool run_waits() const { return waiting_run_ != 0; }
   bool history_kept() const { return history_kept_; }

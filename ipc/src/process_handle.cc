@@ -78,4 +78,14 @@ pid_t ProcessHandle::pid() const {
   return 0;
 }
 
+std::string ProcessHandle::command() const {
+  const pid_t number = pid();
+  if (number == 0) return "";
+  std::ifstream file("/proc/" + std::to_string(number) + "/comm");
+  std::string name;
+  std::getline(file, name);
+  // The number was its own for as long as it lives.
+  return dead() ? "" : name;
+}
+
 }  // namespace pwalk::ipc

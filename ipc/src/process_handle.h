@@ -2,6 +2,8 @@
 
 #include <sys/types.h>
 
+#include <string>
+
 #include "pwalk/base/result.h"
 #include "pwalk/base/unique_fd.h"
 
@@ -24,6 +26,8 @@ class ProcessHandle {
   bool dead() const;
   /// Its number as this process sees it; 0 if it has none here (another PID namespace) or is gone.
   pid_t pid() const;
+  /// Its name as the kernel has it (/proc/PID/comm, at most 15 bytes); "" where pid() is 0.
+  std::string command() const;
   int fd() const { return pidfd_.get(); }
   explicit operator bool() const { return bool(pidfd_); }
 

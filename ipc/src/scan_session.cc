@@ -163,6 +163,11 @@ std::vector<ConsumerStatus> ScanSession::consumers() const {
   return impl_->distributor.consumers();
 }
 
+std::vector<ConsumerStatus> ScanSession::watch_slow_consumers(
+    std::optional<std::chrono::nanoseconds> evict_after) {
+  return impl_->distributor.watch_slow_consumers(evict_after);
+}
+
 void ScanSession::set_status(std::string state, std::uint64_t entries, std::uint64_t errors) {
   const std::lock_guard lock(impl_->status_mutex);
   impl_->status.state = std::move(state);

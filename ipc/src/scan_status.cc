@@ -44,6 +44,9 @@ std::string narrow(std::string_view text) {
 
 json consumer_object(const ConsumerStatus& consumer) {
   return {{"label", widen(consumer.label)},
+          {"command", widen(consumer.command)},
+          {"pid", consumer.pid},
+          {"evicted", consumer.evicted},
           {"held_batches", consumer.held_batches},
           {"lag_rows", consumer.lag_rows},
           {"holding_back", consumer.holding_back},
@@ -83,6 +86,9 @@ void each_in(const json& object, const char* key, Each&& each) {
 ConsumerStatus read_consumer(const json& object) {
   ConsumerStatus consumer;
   read(object, "label", consumer.label);
+  read(object, "command", consumer.command);
+  read(object, "pid", consumer.pid);
+  read(object, "evicted", consumer.evicted);
   read(object, "held_batches", consumer.held_batches);
   read(object, "lag_rows", consumer.lag_rows);
   read(object, "holding_back", consumer.holding_back);
@@ -91,6 +97,12 @@ ConsumerStatus read_consumer(const json& object) {
 }
 
 }  // namespace
+
+std::string ConsumerStatus::who() const {
+  std::string known = pid ? "pid " + std::to_string(pid) : "";
+  if (!command.empty() && command != label) known += (known.empty() ? "" : ", ") + command;
+  return known.empty() ? label : label + " (" + known + ")";
+}
 
 std::string print_status(const ScanStatus& status) {
   json object{

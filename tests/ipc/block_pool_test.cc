@@ -34,10 +34,10 @@ TEST(BlockPoolTest, RoundsUpToWholeBlocks) {
 
 TEST(BlockPoolTest, ALargePoolIsMadeAsItIsNeeded) {
   for (const HugePages pages : {HugePages::off, HugePages::automatic}) {
-    auto pool = BlockPool::create((24u << 20) + kBlockBytes, pages);
+    auto pool = BlockPool::create((72u << 20) + kBlockBytes, pages);
     ASSERT_TRUE(pool) << pool.error().message();
     if (pool->pages() == "2M reserved") continue;
-    EXPECT_EQ(pool->ready(), 16u << 20);
+    EXPECT_EQ(pool->ready(), 64u << 20);
     EXPECT_EQ(page_backing(pool->data(), pool->bytes()).resident, pool->ready());
     while (pool->ready() < pool->bytes()) {
       const std::uint64_t before = pool->ready();

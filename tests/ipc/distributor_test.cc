@@ -33,7 +33,7 @@ class DistributorTest : public ::testing::Test {
   }
 
   std::shared_ptr<Seat> attach(StartAt start = StartAt::first) {
-    auto admission = distributor_->attach(start, "reader");
+    auto admission = distributor_->attach({.start = start, .label = "reader"});
     EXPECT_TRUE(admission);
     return admission->seat;
   }
@@ -226,7 +226,7 @@ TEST_F(DistributorTest, ReuseWithoutConsumersNeverWaits) {
   distributor_->reuse_without_consumers(true);
   for (int i = 0; i < 100; ++i) ASSERT_TRUE(publish(0, kBlockBytes, 1));
   EXPECT_EQ(distributor_->backpressure(), 0ns);
-  EXPECT_EQ(distributor_->attach(StartAt::first, "late").error().code, ENODATA);
+  EXPECT_EQ(distributor_->attach({.label = "late"}).error().code, ENODATA);
   EXPECT_GE(distributor_->gone_rows(), 100u - kBlocks);
 }
 
@@ -269,6 +269,51 @@ TEST_F(DistributorTest, ADetachedConsumersLeaseStaysAsItWas) {
   EXPECT_TRUE(distributor_->settled(*seat));
 }
 
+TEST_F(DistributorTest, EvictionLeavesWhatWasTakenAndShowsNothingElse) {
+  const auto slow = attach();
+  StreamReader reader(*control_, slow->memory);
+  std::thread worker([&] {
+    for (int i = 0; i < 60; ++i) EXPECT_TRUE(publish(0, kBlockBytes, std::uint8_t(i)));
+  });
+  ASSERT_TRUE(testing::eventually([&] { return distributor_->starved(); }));
+  StreamReader::Taken taken;
+  ASSERT_EQ(reader.take(taken), Taking::taken);
+  EXPECT_TRUE(distributor_->watch_slow_consumers(std::nullopt).empty());
+  distributor_->reuse_without_consumers(true);  // so that the worker can go on when it is gone
+  std::vector<ConsumerStatus> evicted;
+  ASSERT_TRUE(testing::eventually([&] {
+    evicted = distributor_->watch_slow_consumers(200ms);
+    return !evicted.empty();
+  }));
+  EXPECT_EQ(evicted[0].label, "reader");
+  EXPECT_GE(evicted[0].holding_back_seconds, 0.2);
+  EXPECT_GT(evicted[0].lag_rows, 0u);
+  worker.join();
+  EXPECT_TRUE(std::all_of(pool_.begin() + std::ptrdiff_t(taken.descriptor.offset),
+                          pool_.begin() + std::ptrdiff_t(taken.descriptor.offset + taken.descriptor.length),
+                          [](std::byte byte) { return byte == std::byte{0}; }))
+      << "what it had taken was written over";
+  EXPECT_EQ(reader.take(taken), Taking::revoked);
+  EXPECT_TRUE(distributor_->dismissed(*slow));
+  EXPECT_FALSE(distributor_->settled(*slow));
+  slow->memory.return_writer().push({std::uint32_t(taken.descriptor.offset / kUnitBytes), 0});
+  EXPECT_TRUE(distributor_->settled(*slow));
+}
+
+TEST_F(DistributorTest, AnEvictedConsumerThatClaimsTheWholePoolLosesIt) {
+  const auto greedy = attach();
+  StreamReader reader(*control_, greedy->memory);
+  std::thread worker([&] {
+    for (int i = 0; i < 40; ++i) EXPECT_TRUE(publish(0, kBlockBytes, 1));
+  });
+  ASSERT_TRUE(testing::eventually([&] { return distributor_->starved(); }));
+  StreamReader::Taken taken;
+  for (std::uint32_t i = 0; i + 1 < kBlocks; ++i) ASSERT_EQ(reader.take(taken), Taking::taken);
+  distributor_->reuse_without_consumers(true);
+  ASSERT_TRUE(testing::eventually([&] { return !distributor_->watch_slow_consumers(100ms).empty(); }));
+  worker.join();
+}
+
 TEST_F(DistributorTest, GrantsNeverReachTheOtherHalf) {
   std::vector<std::shared_ptr<Seat>> seats;
   std::vector<std::uint32_t> grants;
@@ -291,7 +336,7 @@ class LiarTest : public DistributorTest {
   /// After the lie: it is out, the other reader and the publisher go on.
   void expect_thrown_out() {
     distributor_->drain(*liar_);
-    EXPECT_TRUE(distributor_->expelled(*liar_));
+    EXPECT_TRUE(distributor_->dismissed(*liar_));
     EXPECT_EQ(distributor_->attendance().attached, 0u);
     const auto honest = attach(StartAt::oldest);
     StreamReader reader(*control_, honest->memory);

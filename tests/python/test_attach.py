@@ -209,3 +209,21 @@ def test_unpickled_in_a_spawned_worker_it_attaches_again(tree, start_scanner, tm
     program.write_text(SPAWNED)
     done = subprocess.run([sys.executable, program, "home"], capture_output=True, text=True, timeout=WAIT)
     assert done.stdout.split() == ["5", "True", "5", "True"], done.stderr
+
+
+def test_an_evicted_consumer_keeps_what_it_took_and_sees_nothing_else(wide_tree, start_scanner):
+    start_scanner("--name", "evicting", "--consumers", "2", "--ring-size", "2M", "--huge-pages", "off",
+                  "--on-slow", "evict", "--evict-after", "0.5", wide_tree)
+    slow = pwalk.attach("evicting", timeout=WAIT)
+    with pwalk.attach("evicting", timeout=WAIT) as reader:
+        batch = slow.read(WAIT)
+        view, before = batch["inode"], batch["inode"].copy()
+        assert slow.in_pool(view)
+        assert sum(len(each) for each in reader) == WIDE_TREE_ROWS
+        assert reader.complete
+    assert (view == before).all()
+    with pytest.raises(pwalk.Evicted, match="'evicting' went on without this consumer"):
+        slow.read(WAIT)
+    assert not slow.complete
+    assert slow.stats.rows == len(before)
+    assert (view == before).all()

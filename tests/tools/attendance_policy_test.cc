@@ -388,5 +388,16 @@ TEST(NoticeRhythmTest, grows_sparse_and_starts_over) {
   EXPECT_TRUE(rhythm.due(true, now + 182s));
 }
 
+TEST_F(AttendancePolicyTest, who_holds_the_walk_back_is_told_and_nothing_else_changes) {
+  attach();
+  ASSERT_TRUE(step().start_walk);
+  facts.starved = facts.held_back = true;
+  EXPECT_EQ(step(100ms).notice, Notice::held_back);
+  EXPECT_EQ(step(1s).notice, Notice::none);
+  EXPECT_EQ(step(1min).notice, Notice::held_back);
+  const Decision later = step(1h);
+  EXPECT_FALSE(later.cancel_walk || later.end || later.refuse_batches);
+}
+
 }  // namespace
 }  // namespace pwalk::publish

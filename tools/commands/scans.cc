@@ -32,13 +32,16 @@ std::string roots_text(const std::vector<std::string>& roots) {
   return text;
 }
 
-/// "2", or "2 (loader holds it back for 3.20 s)".
+/// "2", or "2: loader (pid 12, python3) holds it back for 3.20 s".
 std::string consumers_text(const std::vector<ipc::ConsumerStatus>& consumers) {
   std::string text = std::to_string(consumers.size());
-  for (const ipc::ConsumerStatus& consumer : consumers)
-    if (consumer.holding_back)
-      text += fmt::format(" ({} holds it back for {})", escaped(consumer.label),
-                          duration_text(consumer.holding_back_seconds));
+  const char* separator = ": ";
+  for (const ipc::ConsumerStatus& consumer : consumers) {
+    if (!consumer.holding_back) continue;
+    text += fmt::format("{}{} holds it back for {}", separator, escaped(consumer.who()),
+                        duration_text(consumer.holding_back_seconds));
+    separator = ", ";
+  }
   return text;
 }
 
@@ -58,6 +61,9 @@ Table table_of(const std::vector<ipc::ScanStatus>& scans) {
 
 nlohmann::ordered_json json_of(const ipc::ConsumerStatus& consumer) {
   return {{"label", escaped(consumer.label)},
+          {"command", escaped(consumer.command)},
+          {"pid", consumer.pid},
+          {"evicted", consumer.evicted},
           {"held_batches", consumer.held_batches},
           {"lag_rows", consumer.lag_rows},
           {"holding_back", consumer.holding_back},

@@ -107,7 +107,8 @@ int stream(ipc::Consumer consumer, const WriterOptions& writer) {
   EntryStream entries(writer, STDOUT_FILENO);
   const auto copied = entries.copy(consumer);
   if (copied) return entries.reader_gone() ? kCutShort : explain_end(consumer);
-  if (copied.error().code != EINTR) say(kProgram, escaped(copied.error().message()));
+  const Error& why = copied.error();
+  if (why.code != EINTR) say(kProgram, escaped(why.code == ECANCELED ? why.what : why.message()));
   return kCutShort;
 }
 

@@ -71,7 +71,7 @@ publish::Observer observer_of(ProgressLine& progress) {
   observer.stop_requested = stop_requests;
   observer.notice = [&progress](const std::string& text) {
     progress.clear();
-    say(kProgram, text);
+    say(kProgram, escaped(text));
   };
   observer.progress = [&progress](const ScanStats& stats, const ipc::ScanSession& session) {
     ProgressFacts facts;

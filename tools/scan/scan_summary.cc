@@ -90,6 +90,17 @@ ordered_json image_objects(const std::vector<publish::ImageOutcome>& images) {
   return objects;
 }
 
+ordered_json slow_objects(const std::vector<publish::SlowConsumer>& consumers) {
+  auto objects = ordered_json::array();
+  for (const publish::SlowConsumer& slow : consumers)
+    objects.push_back({{"label", escaped(slow.label)},
+                       {"command", escaped(slow.command)},
+                       {"pid", slow.pid},
+                       {"seconds", slow.seconds},
+                       {"evicted", slow.evicted}});
+  return objects;
+}
+
 ordered_json root_names(const std::vector<std::string>& roots) {
   auto names = ordered_json::array();
   for (const std::string& root : roots) names.push_back(is_utf8(root) ? root : escaped(root));
@@ -151,6 +162,7 @@ nlohmann::ordered_json ScanSummary::to_json() const {
   object["peak_memory_bytes"] = usage.peak_memory_bytes;
   object["batches"] = outcome.batches;
   object["backpressure_seconds"] = outcome.backpressure_seconds;
+  if (!outcome.slow_consumers.empty()) object["slow_consumers"] = slow_objects(outcome.slow_consumers);
   object["threads"] = stats.threads;
   object["thread_efficiency"] = thread_efficiency(stats, outcome.backpressure_seconds);
   object["worker_efficiency"] = worker_efficiency(stats);

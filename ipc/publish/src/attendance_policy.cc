@@ -93,7 +93,8 @@ Decision AttendancePolicy::watch_walk(const Facts& facts) {
   if (facts.stop_requested) return cut_short(facts, Ending::interrupted);
   if (nobody_comes(facts)) return cut_short(facts, Ending::no_consumer);
   const bool stuck = facts.starved && facts.attendance.attached == 0 && !limits_.reuse_unattended;
-  if (rhythm_.due(stuck, facts.now)) decision.notice = Notice::pool_full;
+  const auto notice = stuck ? Notice::pool_full : facts.held_back ? Notice::held_back : Notice::none;
+  if (rhythm_.due(notice != Notice::none, facts.now)) decision.notice = notice;
   return decision;
 }
 

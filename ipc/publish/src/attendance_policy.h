@@ -38,11 +38,12 @@ struct Facts {
   bool walk_ended = false;    ///< every worker has returned
   bool walk_complete = false; ///< meaningful once walk_ended
   int stop_requested = 0;     ///< 0 go on, 1 stop, 2 end at once
+  bool held_back = false;     ///< a consumer is there, and the walk has waited for it for a while
   bool images_settled = true; ///< nobody who builds an image still has to attach
 };
 
 /// Something a person should know while nothing moves.
-enum class Notice : std::uint8_t { none, gathering, pool_full, nobody_came };
+enum class Notice : std::uint8_t { none, gathering, pool_full, held_back, nobody_came };
 
 /// What to do now; several at once are done in this order.
 struct Decision {

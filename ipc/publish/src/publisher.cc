@@ -11,6 +11,7 @@
 #include "figures.h"
 #include "image_builder.h"
 #include "lane_sink.h"
+#include "slow_consumers.h"
 #include "pwalk/scanner.h"
 
 namespace pwalk::publish {
@@ -22,6 +23,7 @@ constexpr milliseconds kSlice{100};       ///< longest wait between two looks at
 constexpr milliseconds kBriskSlice{1};    ///< right after the walk, when consumers finish any moment
 constexpr std::chrono::seconds kBriskFor{1};
 constexpr milliseconds kUnhurriedSlice{20};
+constexpr std::chrono::seconds kPatience{2};  ///< before it is told who holds the walk back
 constexpr milliseconds kFarewell{200};    ///< for workers to return once they are refused
 
 /// What the walk and the loop share. Owned by both, since a worker that hangs in
@@ -36,10 +38,11 @@ struct Walk {
 /// One scan from the first wait to the last, on the calling thread.
 class PublishedScan {
  public:
-  PublishedScan(const ScanPlan& plan, ipc::ScanSession& session, const AttendanceLimits& limits,
-                const Observer& observer, std::vector<ImageJob> images)
+  PublishedScan(const ScanPlan& plan, ipc::ScanSession& session, const PublishOptions& options,
+                const AttendanceLimits& limits, const Observer& observer, std::vector<ImageJob> images)
       : session_(session),
         observer_(observer),
+        slow_consumers_(session, options),
         needed_(limits.consumers),
         policy_(limits),
         walk_(std::make_unique<Walk>(plan, session)) {
@@ -67,6 +70,7 @@ class PublishedScan {
   void tell_figures(const ScanStats& stats);
   void tell_shortage();
   void tell(Notice notice, const ipc::Attendance& attendance);
+  void tell_evicted(const ipc::ConsumerStatus& consumer);
   void end(Ending ending);
   void leave();
   void finish_images();
@@ -75,6 +79,7 @@ class PublishedScan {
 
   ipc::ScanSession& session_;
   const Observer& observer_;
+  SlowConsumers slow_consumers_;
   const unsigned needed_;
   AttendancePolicy policy_;
   std::unique_ptr<Walk> walk_;
@@ -105,6 +110,8 @@ Facts PublishedScan::facts() {
   facts.attendance = attendance_without_builders();
   facts.images_settled = std::all_of(builders_.begin(), builders_.end(), [](const auto& builder) { return builder->settled(); });
   facts.starved = session_.starved();
+  for (const ipc::ConsumerStatus& evicted : slow_consumers_.watch(facts.now)) tell_evicted(evicted);
+  facts.held_back = slow_consumers_.longest_wait() >= kPatience;
   facts.stop_requested = observer_.stop_requested ? observer_.stop_requested() : 0;
   return facts;
 }
@@ -185,9 +192,16 @@ void PublishedScan::tell(Notice notice, const ipc::Attendance& attendance) {
                          attendance.attached);
       break;
     case Notice::pool_full: what = "pool full and no consumer, the walk waits"; break;
+    case Notice::held_back: return observer_.notice(slow_consumers_.to_text());
     case Notice::nobody_came: what = "walk ended, waiting for a consumer"; break;
   }
   observer_.notice(fmt::format("{}; attach with: pwalk tail {}", what, session_.name()));
+}
+
+void PublishedScan::tell_evicted(const ipc::ConsumerStatus& consumer) {
+  if (!observer_.notice) return;
+  observer_.notice(fmt::format("evicted {}, which held back the scan for {:.1f} s and had not read {} entries",
+                               consumer.who(), consumer.holding_back_seconds, consumer.lag_rows));
 }
 
 void PublishedScan::end(Ending ending) {
@@ -224,6 +238,7 @@ void PublishedScan::leave() {
   outcome_.wall_seconds = std::chrono::duration<double>(Clock::now() - began_).count();
   outcome_.backpressure_seconds = std::chrono::duration<double>(session_.backpressure()).count();
   outcome_.batches = session_.batches();
+  outcome_.slow_consumers = slow_consumers_.all();
   if (outcome_.abandoned) static_cast<void>(walk_.release());
 }
 
@@ -249,7 +264,7 @@ Outcome run(const ScanPlan& plan, ipc::ScanSession& session, const PublishOption
             bool reuse_unattended, const Observer& observer, std::vector<ImageJob> images) {
   if (auto outcome = nothing_to_walk(plan)) return *std::move(outcome);
   const AttendanceLimits limits = AttendanceLimits::of(options, reuse_unattended || !images.empty());
-  return PublishedScan(plan, session, limits, observer, std::move(images)).run();
+  return PublishedScan(plan, session, options, limits, observer, std::move(images)).run();
 }
 
 }  // namespace pwalk::publish

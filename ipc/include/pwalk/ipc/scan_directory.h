@@ -20,11 +20,17 @@ Result<std::string> runtime_directory_of(const std::string& user);
 Result<UniqueFd> open_runtime_directory(const std::string& path, bool create);
 
 struct ConsumerStatus {
-  std::string label;
+  std::string label;           ///< what it calls itself
+  std::string command;         ///< its process's name, as the scanner read it; "" if it cannot see it
+  std::uint32_t pid = 0;       ///< as the scanner sees it; 0: it does not (another PID namespace)
   std::uint64_t held_batches = 0;
   std::uint64_t lag_rows = 0;  ///< published but not yet taken by it
   bool holding_back = false;   ///< a full pool waits for it right now
   double holding_back_seconds = 0;
+  bool evicted = false;  ///< and still holds what it had taken
+
+  /// "loader (pid 12, python3)"; without what is not known, or said already.
+  std::string who() const;
 };
 
 /// What a live scan says of itself, or what can be told of a dead one.

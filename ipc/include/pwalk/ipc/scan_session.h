@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -102,6 +103,13 @@ class ScanSession {
   /// Why the pool could not grow to its full size; "" as long as it could.
   std::string pool_shortage() const;
   std::vector<ConsumerStatus> consumers() const;
+
+  /// Notes who holds back a full pool, and for how long; to be called about ten
+  /// times a second. With `evict_after` those are evicted who in all that time did
+  /// not get past what there was at its beginning: what they had taken stays
+  /// theirs until they give it back or die, the rest they will not see. Consumers
+  /// in the scanner's own process are spared. Returns who was evicted just now.
+  std::vector<ConsumerStatus> watch_slow_consumers(std::optional<std::chrono::nanoseconds> evict_after);
 
   /// Live figures for those who ask over the socket (state, entries, errors); control thread.
   void set_status(std::string state, std::uint64_t entries, std::uint64_t errors);

@@ -7,8 +7,20 @@
 #include "pwalk/base/option_spec.h"
 #include "pwalk/ipc/scan_session.h"
 
+namespace pwalk::publish {
+
+/// What becomes of a consumer that holds back a full pool.
+enum class OnSlow : std::uint8_t { wait, evict };
+
+}  // namespace pwalk::publish
+
 namespace pwalk {
 
+template <>
+struct EnumWords<publish::OnSlow> {
+  static constexpr std::array<std::pair<std::string_view, publish::OnSlow>, 2> words{
+      {{"wait", publish::OnSlow::wait}, {"evict", publish::OnSlow::evict}}};
+};
 template <>
 struct EnumWords<ipc::HugePages> {
   static constexpr std::array<std::pair<std::string_view, ipc::HugePages>, 3> words{
@@ -27,6 +39,8 @@ struct PublishOptions {
   std::uint32_t consumers = 0;
   std::optional<Seconds> attach_timeout;
   std::optional<Seconds> linger;
+  OnSlow on_slow = OnSlow::wait;
+  Seconds evict_after{10};
   bool keep = false;
   std::optional<ByteSize> keep_limit;
   std::optional<std::string> save;
@@ -40,6 +54,8 @@ inline constexpr std::tuple kPublishSpecs{
     OptionSpec{"attach-timeout", &PublishOptions::attach_timeout, "SECONDS",
                "bound on each wait for a consumer; then exit 3 (default: none)"},
     OptionSpec{"linger", &PublishOptions::linger, "SECONDS", "how long another consumer is waited for (default: after the walk, for the first, for ever; 10 in the middle)"},
+    OptionSpec{"on-slow", &PublishOptions::on_slow, "WHAT", "slow consumers that keep the pool full: wait or evict"},
+    OptionSpec{"evict-after", &PublishOptions::evict_after, "SECONDS", "time for one to get past what it holds back (default 10)"},
     OptionSpec{"keep", &PublishOptions::keep, "", "build an image that stays until pwalk rm"},
     OptionSpec{"keep-limit", &PublishOptions::keep_limit, "SIZE", "end the kept image, not the scan, above SIZE", 1 << 20},
     OptionSpec{"save", &PublishOptions::save, "FILE", "build an image in FILE; FILE.partial until complete"},

@@ -38,6 +38,14 @@ struct ImageOutcome {
   std::string problem;  ///< one line: why there is no image; empty if there is
 };
 
+/// A consumer that held back a full pool.
+struct SlowConsumer {
+  std::string label, command;
+  std::uint32_t pid = 0;  ///< as the scanner sees it; 0 if it does not
+  double seconds = 0;     ///< the longest time it did so without a break
+  bool evicted = false;
+};
+
 struct Outcome {
   Ending ending = Ending::complete;
   ScanStats stats;
@@ -46,6 +54,8 @@ struct Outcome {
   std::uint64_t batches = 0;
   std::string problem;              ///< one line, with Ending::failed
   std::vector<ImageOutcome> images;
+  std::vector<SlowConsumer> slow_consumers;  ///< the first kMostSlowConsumers of them
+  static constexpr std::size_t kMostSlowConsumers = 100;
   /// Some worker hangs in a system call and was left behind: it may still use the
   /// session. The process must end with _exit(2), without destroying the session.
   bool abandoned = false;

@@ -1,0 +1,78 @@
+"""Consumers that hold back a full pool: named, waited for, or evicted."""
+
+import json
+import signal
+
+import pytest
+
+from stage import found, make_files, wait_for
+
+SMALL_POOL = ("--ring-size", "2M", "--huge-pages", "off")
+MORE_THAN_SMALL_POOL = 50_000
+
+
+@pytest.fixture
+def large(stage):
+    make_files(stage.tree, MORE_THAN_SMALL_POOL)
+    return stage.tree
+
+
+def start_with_a_stopped_reader(stage, large, *options):
+    """A scanner, and a `pwalk tail` that is stopped before the walk begins."""
+    scanner = stage.scanner("--name", "held", "--consumers", "2", *SMALL_POOL, *options, large)
+    stopped = stage.tail("held", "--timeout", "30")
+    assert wait_for(lambda: len(consumers(stage)) == 1)
+    stopped.signal(signal.SIGSTOP)
+    return scanner, stopped
+
+
+def consumers(stage):
+    scans = json.loads(stage.pwalk("scans", "--json").out)
+    return scans[0]["consumers"] if scans else []
+
+
+def test_who_holds_the_scan_back_is_named_and_waited_for(stage, large):
+    scanner, stopped = start_with_a_stopped_reader(stage, large, "--json")
+    reader = stage.tail("held", "--timeout", "30")
+    assert scanner.says(f"pool full: pwalk tail (pid {stopped.process.pid}, pwalk) holds back the scan for ")
+    held = [consumer for consumer in consumers(stage) if consumer["holding_back"]]
+    assert [(consumer["pid"], consumer["command"]) for consumer in held] == [(stopped.process.pid, "pwalk")]
+    assert held[0]["holding_back_seconds"] > 1
+    assert b"(pid " in stage.pwalk("scans").out
+    stopped.signal(signal.SIGCONT)
+    result = scanner.finish()
+    assert (result.code, stopped.finish().code, reader.finish().code) == (0, 0, 0)
+    slow = json.loads(result.out)["slow_consumers"]
+    assert [(one["pid"], one["evicted"]) for one in slow] == [(stopped.process.pid, False)]
+    assert slow[0]["seconds"] > 1
+
+
+def test_one_that_is_stopped_is_evicted_and_the_others_lose_nothing(stage, large):
+    scanner, stopped = start_with_a_stopped_reader(stage, large, "--json", "--on-slow", "evict", "--evict-after", "1")
+    reader = stage.tail("held", "--timeout", "30")
+    result, got = scanner.finish(), reader.finish()
+    assert (result.code, got.code) == (0, 0)
+    assert sorted(got.lines) == sorted(found(large))
+    assert f"evicted pwalk tail (pid {stopped.process.pid}, pwalk), which held back the scan for " in result.err
+    slow = json.loads(result.out)["slow_consumers"]
+    assert [(one["pid"], one["evicted"]) for one in slow] == [(stopped.process.pid, True)]
+    stopped.signal(signal.SIGCONT)
+    evicted = stopped.finish()
+    assert evicted.code == 3
+    assert evicted.err == (
+        "pwalk tail: evicted: the scan 'held' went on without this consumer, which was too slow\n"
+    )
+    assert stage.leftovers() == []
+
+
+def test_one_that_creeps_is_evicted_and_one_that_reads_is_not(stage, large):
+    scanner = stage.scanner("--name", "held", "--consumers", "2", *SMALL_POOL, "--on-slow", "evict",
+                            "--evict-after", "1", large)
+    creeping = stage.shell("$PWALK tail held --timeout 30 --format null | "
+                           "while read -r -d '' line; do sleep 0.01; done")
+    reader = stage.tail("held", "--timeout", "30")
+    result, got = scanner.finish(), reader.finish()
+    assert (result.code, got.code) == (0, 0)
+    assert sorted(got.lines) == sorted(found(large))
+    assert result.err.count("evicted pwalk tail") == 1
+    creeping.destroy()
