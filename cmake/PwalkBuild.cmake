@@ -104,9 +104,10 @@ function(pwalk_test name)
 endfunction()
 
 # pwalk_pytest(NAME FILE [LABELS ...]): one file of Python tests. PWALK_BUILD_DIR tells it where the programs are.
+# A test that hangs shows where before ctest ends it.
 function(pwalk_pytest name file)
   cmake_parse_arguments(ARG "" "" "LABELS" ${ARGN})
-  add_test(NAME ${name} COMMAND ${Python_EXECUTABLE} -m pytest -q -rs -p no:cacheprovider ${file}
+  add_test(NAME ${name} COMMAND ${Python_EXECUTABLE} -m pytest -q -rs -p no:cacheprovider -o faulthandler_timeout=240 ${file}
            --junit-xml=${PROJECT_BINARY_DIR}/test-results/${name}.xml
            WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 300

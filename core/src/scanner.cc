@@ -47,6 +47,8 @@ ScanStats Scanner::wait() {
   return stats();
 }
 
+void Scanner::abandon() { impl_->crew.abandon(); }
+
 const ScanPlan& Scanner::plan() const { return impl_->plan; }
 
 ScanStats Scanner::stats() const {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <system_error>
 
+#include "pwalk/base/signals_blocked.h"
+
 namespace pwalk {
 namespace {
 
@@ -28,6 +30,7 @@ Result<void> WorkerCrew::start(std::vector<NodePtr> nodes, std::function<void()>
   on_done_ = std::move(on_done);
   seen_at_ns_ = walk_.calls.monotonic_ns();
   threads_.reserve(workers_.size());
+  const SignalsBlocked inherited;
   while (started() < walk_.plan.threads && start_one()) {
   }
   const unsigned hands = started();
@@ -73,12 +76,16 @@ bool WorkerCrew::start_one() {
 void WorkerCrew::run(Worker& worker) {
   open_.wait(false, std::memory_order_acquire);
   worker.run();
+  end();  // a worker returns only when the walk is over
+  leave();
+}
+
+void WorkerCrew::end() {
   {
     const std::lock_guard lock(end_mutex_);
-    ended_ = true;  // a worker returns only when the walk is over
+    ended_ = true;
   }
   end_bell_.notify_all();
-  leave();
 }
 
 // Acquire-release: the last one has seen all that the others did.
@@ -91,6 +98,14 @@ void WorkerCrew::join() {
   if (governor_.joinable()) governor_.join();  // first: it starts others
   for (std::thread& thread : threads_)
     if (thread.joinable()) thread.join();
+}
+
+void WorkerCrew::abandon() {
+  end();
+  const std::lock_guard lock(join_mutex_);
+  if (governor_.joinable()) governor_.join();  // it makes no call that could hang
+  for (std::thread& thread : threads_)
+    if (thread.joinable()) thread.detach();
 }
 
 void WorkerCrew::govern() {

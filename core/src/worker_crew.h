@@ -28,6 +28,8 @@ class WorkerCrew {
 
   /// Any thread; waits for the end.
   void join();
+  /// Instead of join(), for a process about to end: see Scanner::abandon().
+  void abandon();
 
   /// Any thread: threads started so far.
   unsigned started() const { return started_.load(std::memory_order_acquire); }
@@ -45,6 +47,7 @@ class WorkerCrew {
  private:
   bool start_one();
   void run(Worker& worker);
+  void end();
   void leave();
   bool is_adaptive() const;
   void govern();

@@ -3,13 +3,15 @@
 import json
 import os
 import pty
+import select
 import shutil
 import signal
 import subprocess
+import time
 
 import pytest
 
-from stage import BINARIES, make_files
+from stage import BINARIES, PATIENCE, make_files, wait_for
 
 
 def test_scans_lists_what_lives(stage):
@@ -98,6 +100,12 @@ def test_progress_goes_where_it_is_wanted(stage):
     assert len(told.err.splitlines()) == 1 and "102 entries" in told.err
 
 
+def next_shown(terminal: int, deadline: float) -> bytes:
+    ready, _, _ = select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))
+    assert ready, "the scanner shows nothing more and does not end"
+    return os.read(terminal, 1 << 16)
+
+
 def on_a_terminal(stage, *arguments, **environment) -> bytes:
     """What a scanner that waits for a consumer shows on a terminal, until it is interrupted."""
     ours, theirs = pty.openpty()
@@ -105,15 +113,19 @@ def on_a_terminal(stage, *arguments, **environment) -> bytes:
                                env=dict(stage.environment, **environment))
     os.close(theirs)
     shown = b""
+    deadline = time.monotonic() + PATIENCE
     try:
         while b"consumers" not in shown:
-            shown += os.read(ours, 1 << 16)
+            shown += next_shown(ours, deadline)
         scanner.send_signal(signal.SIGINT)
-        while chunk := os.read(ours, 1 << 16):
+        while chunk := next_shown(ours, deadline):
             shown += chunk
     except OSError:
         pass  # EIO: the other side is closed
-    os.close(ours)
+    finally:
+        os.close(ours)
+        if b"consumers" not in shown or not wait_for(lambda: scanner.poll() is not None, 30):
+            scanner.kill()
     assert scanner.wait(30) == 3
     return shown
 
@@ -135,6 +147,7 @@ def test_setuid_is_refused(stage):
     shutil.copy(BINARIES / "pwalk-scanner", program)
     os.chmod(program, 0o4755)
     stage.become_nobody()
-    result = subprocess.run([*stage.as_nobody, program, "--explain", "/"], capture_output=True, text=True)
+    result = subprocess.run([*stage.as_nobody, program, "--explain", "/"], capture_output=True, text=True,
+                            timeout=PATIENCE)
     assert result.returncode == 3
     assert "refuses to run setuid" in result.stderr

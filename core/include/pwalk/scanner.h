@@ -41,6 +41,11 @@ class Scanner {
   /// Waits for the end and returns the final figures.
   ScanStats wait();
 
+  /// For a process about to end although workers hang in a file system that never
+  /// answers: nobody joins them any more. Neither the Scanner nor its sink may be
+  /// destroyed afterwards, and wait() may not be called.
+  void abandon();
+
   ScanStats stats() const;
   const ScanPlan& plan() const;
 

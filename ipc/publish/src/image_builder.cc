@@ -3,6 +3,8 @@
 #include <chrono>
 #include <utility>
 
+#include "pwalk/base/signals_blocked.h"
+
 namespace pwalk::publish {
 namespace {
 
@@ -19,7 +21,10 @@ std::int64_t now_ns() {
 }  // namespace
 
 ImageBuilder::ImageBuilder(ImageJob job, std::string scan_name)
-    : job_(std::move(job)), scan_name_(std::move(scan_name)), thread_([this] { build(); }) {}
+    : job_(std::move(job)), scan_name_(std::move(scan_name)) {
+  const SignalsBlocked inherited;
+  thread_ = std::thread([this] { build(); });
+}
 
 ImageBuilder::~ImageBuilder() {
   give_up();

@@ -239,7 +239,10 @@ void PublishedScan::leave() {
   outcome_.backpressure_seconds = std::chrono::duration<double>(session_.backpressure()).count();
   outcome_.batches = session_.batches();
   outcome_.slow_consumers = slow_consumers_.all();
-  if (outcome_.abandoned) static_cast<void>(walk_.release());
+  if (!outcome_.abandoned) return;
+  // Detached, so that what follows threads (ThreadSanitizer) knows that their end is not awaited.
+  walk_->scanner.abandon();
+  static_cast<void>(walk_.release());
 }
 
 bool walkable(const PlannedRoot& root) { return root.error == 0; }
