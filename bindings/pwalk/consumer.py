@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Callable, Iterator, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, Literal, NamedTuple, Optional, Tuple, TypeVar
 
 from pwalk import _core
 from pwalk.batch import Batch, OnError, TextType
@@ -18,6 +18,7 @@ __all__ = ["ArrowStream", "Consumer", "ConsumerStats", "OperationStats", "ScanSt
 
 Self = TypeVar("Self", bound="Consumer")
 StartAt = Literal["first", "oldest", "now"]
+_Share = Tuple[int, int, Optional[Tuple[str, ...]]]  # rank, world, columns
 
 
 class ConsumerStats(NamedTuple):
@@ -140,7 +141,7 @@ class ScanStats(NamedTuple):
 
 
 class Consumer:
-    """A reader of a scan; made by `attach`.
+    """A reader of a scan or of an image; made by `attach`.
 
     Iterating gives every `Batch`, each once, and ends with the scan; every consumer of a
     scan reads all of it at its own pace, and the slowest holds the scanner back. Several
@@ -152,7 +153,11 @@ class Consumer:
     Ctrl-C ends every wait. In a forked child it raises `PwalkError`; attach again there.
 
     Unpickling a consumer, in a spawned worker for instance, attaches again to the scan of
-    that name: a consumer of its own, which reads from the scan's first entry.
+    that name, or to the image file with the same rank and columns: a consumer of its own,
+    which reads from the first entry.
+
+    Batches of an image point into the mapped file. If somebody truncates the file meanwhile
+    (replacing it is harmless), looking at them ends the process with SIGBUS.
 
     Raises
     ------
@@ -174,12 +179,13 @@ class Consumer:
 
     _handle: _core.ConsumerHandle
 
-    def __init__(self, handle: _core.ConsumerHandle, verify: bool = False) -> None:
+    def __init__(self, handle: _core.ConsumerHandle, verify: bool = False, share: _Share = (0, 1, None)) -> None:
         self._handle = handle
         self._verify = verify
+        self._share = share
 
-    def __reduce__(self) -> tuple[Callable[..., Consumer], tuple[str, bool]]:
-        return _attach_again, (self.name, self._verify)
+    def __reduce__(self) -> tuple[Callable[..., Consumer], tuple[str | bytes, bool, _Share]]:
+        return _attach_again, (os.path.abspath(self._handle.image) if self.from_image else self.name, self._verify, self._share)
 
     def __iter__(self) -> Iterator[Batch]:
         return self
@@ -268,6 +274,11 @@ class Consumer:
         return self._handle.name
 
     @property
+    def from_image(self) -> bool:
+        """Whether an image is read, and not a scan that runs."""
+        return bool(self._handle.image)
+
+    @property
     def stats(self) -> ConsumerStats:
         """What was read so far."""
         return ConsumerStats._make(self._handle.stats())
@@ -309,7 +320,7 @@ class Consumer:
         return ArrowStream(self, text, on_error)
 
     def in_pool(self, array: npt.NDArray[Any]) -> bool:
-        """Whether an array's memory is the scan's shared memory, that is, no copy."""
+        """Whether an array's memory is the scan's shared memory, or the mapped image: that is, no copy."""
         return self._handle.in_pool(array.__array_interface__["data"][0])
 
     def __enter__(self: Self) -> Self:
@@ -369,14 +380,18 @@ def attach(
     start: StartAt = "first",
     verify: bool = False,
     label: str | None = None,
+    rank: int = 0,
+    world: int = 1,
+    columns: Iterable[str] | None = None,
 ) -> Consumer:
-    """Attaches to a scan.
+    """Attaches to a scan, or opens an image as if it were one.
 
     Parameters
     ----------
     scan : str, bytes or os.PathLike, optional
         The scan's name, ``USER/NAME`` for another user's, or the absolute path of one of
-        its roots. None: the only scan there is.
+        its roots. None: the only scan there is. If no such scan runs: an image file, or what
+        names a kept image, of which an unfinished one is read as it grows.
     timeout : float, optional
         Seconds to wait for the scan to appear. None: it must be there.
     start : {"first", "oldest", "now"}
@@ -388,6 +403,12 @@ def attach(
         is checked, and the scanner's own hashes are added up.
     label : str, optional
         What people are shown who ask who holds the scan back. Default: the program's name.
+    rank, world : int
+        Of an image, share number `rank` of `world`, 0 to ``world - 1``: together they give
+        each entry once. Whole batches are dealt out in turn.
+    columns : iterable of str, optional
+        The columns that batches show; `directory` and `name`, and so paths, are always there.
+        Nothing is read less for it.
 
     Returns
     -------
@@ -405,6 +426,8 @@ def attach(
         It is another user's.
     ValueError
         There are several scans and none was named, or an argument cannot be.
+    ProtocolError
+        The image is damaged.
 
     Examples
     --------
@@ -418,8 +441,15 @@ def attach(
     if scan is not None and not wanted:
         raise ValueError("scan '': allowed are a name, USER/NAME or the absolute path of a root")
     shown = label if label is not None else os.path.basename(sys.argv[0] if sys.argv else "") or "python"
-    return Consumer(_core.attach(wanted, 0.0 if timeout is None else timeout, start, verify, shown), verify)
+    if not 0 <= rank < world:
+        raise ValueError(f"rank {rank} of world {world}: allowed are 0 to world - 1")
+    if isinstance(columns, str):
+        raise ValueError("columns: a list of names, not one string")
+    share = (rank, world, None if columns is None else tuple(columns))
+    handle = _core.attach(wanted, 0.0 if timeout is None else timeout, start, verify, shown, *share)
+    return Consumer(handle, verify, share)
 
 
-def _attach_again(name: str, verify: bool) -> Consumer:
-    return attach(name, verify=verify)
+def _attach_again(name: str | bytes, verify: bool, share: _Share) -> Consumer:
+    rank, world, columns = share
+    return attach(name, verify=verify, rank=rank, world=world, columns=columns)

@@ -27,9 +27,24 @@ ipc::StartAt start_named(const std::string& word) {
   throw py::value_error("start '" + word + "': allowed are first, oldest, now");
 }
 
+schema::ColumnSet columns_named(const std::vector<std::string>& names) {
+  schema::ColumnSet columns;
+  for (const std::string& name : names) {
+    const auto column = schema::column_named(name);
+    if (!column && name != "directory" && name != "name" && name != "path")
+      throw py::value_error("columns: no column '" + name + "'");
+    if (column) columns.insert(*column);
+  }
+  return columns;
+}
+
 ConsumerHandle attach(const std::string& scan, double timeout, const std::string& start, bool verify,
-                      const std::string& label) {
+                      const std::string& label, std::uint32_t rank, std::uint32_t world,
+                      const std::optional<std::vector<std::string>>& columns) {
   ipc::AttachOptions options;
+  options.rank = rank;
+  options.world = world;
+  if (columns) options.columns = columns_named(*columns);
   options.scan = scan;
   options.timeout = to_milliseconds(timeout);
   options.start = start_named(start);
@@ -72,7 +87,7 @@ py::object scan_stats(const ConsumerHandle& consumer) {
 
 void register_consumer(py::module_& module) {
   module.def("attach", attach, py::arg("scan"), py::arg("timeout"), py::arg("start"), py::arg("verify"),
-             py::arg("label"));
+             py::arg("label"), py::arg("rank") = 0, py::arg("world") = 1, py::arg("columns") = py::none());
   py::class_<ConsumerHandle> consumer(module, "ConsumerHandle");
   consumer.def("next", next, py::arg("timeout"));
   consumer.def("close", &ConsumerHandle::close);
@@ -85,6 +100,9 @@ void register_consumer(py::module_& module) {
   consumer.def("scanner_pid", [](const ConsumerHandle& self) { return self.consumer()->scanner_pid(); });
   consumer.def_property_readonly("closed", [](const ConsumerHandle& self) { return self.consumer()->closed(); });
   consumer.def_property_readonly("name", [](const ConsumerHandle& self) { return self.consumer()->scan_name(); });
+  consumer.def_property_readonly("image", [](const ConsumerHandle& self) {
+    return py::bytes(self.consumer()->image_file());
+  });
   consumer.def_property_readonly("complete", [](const ConsumerHandle& self) {
     return self.consumer()->end() == ipc::StreamEnd::complete;
   });

@@ -39,8 +39,9 @@ Result<std::shared_ptr<SharedConsumer>> SharedConsumer::attach(ipc::AttachOption
 
 SharedConsumer::SharedConsumer(ipc::Consumer consumer, bool verifies,
                                std::shared_ptr<std::atomic<bool>> closing)
-    : verifies_(verifies),
+    : verifies_(verifies || !consumer.image_file().empty()),
       scan_name_(consumer.scan_name()),
+      image_file_(consumer.image_file()),
       missed_rows_(consumer.missed_rows()),
       closing_(std::move(closing)),
       consumer_(std::move(consumer)),

@@ -49,9 +49,12 @@ class SharedConsumer {
   std::uint64_t missed_rows() const { return missed_rows_; }
   const std::string& scan_name() const { return scan_name_; }
   std::optional<ipc::ScanFigures> scan_figures() const { return consumer_.scan_figures(); }
+  /// The image that is read; empty: a live scan is.
+  const std::string& image_file() const { return image_file_; }
   pid_t scanner_pid() const { return consumer_.scanner_pid(); }
   bool in_pool(const void* address) const { return consumer_.in_pool(address); }
-  /// Whether looking at a batch takes long enough to be worth releasing the GIL.
+  /// Whether looking at a batch takes long enough to be worth releasing the GIL (of an
+  /// image it may have to be read first).
   bool verifies() const { return verifies_; }
 
  private:
@@ -71,7 +74,7 @@ class SharedConsumer {
 
   ForkGuard guard_;
   const bool verifies_;
-  const std::string scan_name_;
+  const std::string scan_name_, image_file_;
   const std::uint64_t missed_rows_;
   // Set by close(), looked at in waits. No data hangs on it, so relaxed order is enough.
   std::shared_ptr<std::atomic<bool>> closing_;

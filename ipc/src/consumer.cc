@@ -1,54 +1,95 @@
 #include "pwalk/ipc/consumer.h"
 
+#include <fmt/format.h>
+
 #include "consumer_session.h"
+#include "image_replay.h"
+#include "pwalk/ipc/kept_images.h"
 
 namespace pwalk::ipc {
+namespace {
 
-Result<Consumer> Consumer::attach(const AttachOptions& options) {
-  auto link = link_to_scanner(options);
-  if (!link) return tl::unexpected(link.error());
-  return Consumer(std::make_shared<ConsumerSession>(*std::move(link), options));
+/// No such scan runs, so that what was asked for may be an image.
+bool may_be_an_image(int code) {
+  return code == ENOENT || code == EINVAL;
 }
 
-Consumer::Consumer(std::shared_ptr<ConsumerSession> session) : session_(std::move(session)) {}
+using Source = Result<std::shared_ptr<BatchSource>>;
+
+Source over_lanes(Result<ScannerLink> link, const AttachOptions& options) {
+  if (!link) return tl::unexpected(link.error());
+  if (options.world > 1)
+    return fail(EINVAL, fmt::format("rank and world need an image, and '{}' is a scan that runs", link->name));
+  return std::make_shared<ConsumerSession>(*std::move(link), options);
+}
+
+/// A scan that runs; else an image of that name; else the scan is waited for as long as asked.
+Source find_source(const AttachOptions& options) {
+  AttachOptions at_once = options;
+  at_once.timeout = {};
+  auto link = link_to_scanner(at_once);
+  if (!link && may_be_an_image(link.error().code)) {
+    auto image = open_image(options.scan);
+    if (image) return std::make_shared<ImageReplay>(*std::move(image), options);
+    if (image.error().code != ENOENT) return tl::unexpected(image.error());
+  }
+  const bool may_come = !link && (link.error().code == ENOENT || link.error().code == ETIMEDOUT);
+  if (may_come && options.timeout > at_once.timeout) link = link_to_scanner(options);
+  return over_lanes(std::move(link), options);
+}
+
+}  // namespace
+
+Result<Consumer> Consumer::attach(const AttachOptions& options) {
+  if (options.rank >= options.world)
+    return fail(EINVAL, fmt::format("rank {} of world {}: allowed are 0 to world - 1", options.rank, options.world));
+  auto source = find_source(options);
+  if (!source) return tl::unexpected(source.error());
+  return Consumer(*std::move(source));
+}
+
+Consumer::Consumer(std::shared_ptr<BatchSource> source) : source_(std::move(source)) {}
 Consumer::Consumer(Consumer&&) noexcept = default;
 Consumer& Consumer::operator=(Consumer&& other) noexcept {
   if (this != &other) {
-    if (session_) session_->detach();
-    session_ = std::move(other.session_);
+    if (source_) source_->detach();
+    source_ = std::move(other.source_);
   }
   return *this;
 }
 Consumer::~Consumer() {
-  if (session_) session_->detach();
+  if (source_) source_->detach();
 }
 
 Result<std::optional<BatchLease>> Consumer::next(std::chrono::milliseconds timeout) {
-  return session_->next(timeout);
+  return source_->next(timeout);
 }
 StreamEnd Consumer::end() const {
-  return session_->end();
+  return source_->end();
 }
 std::uint64_t Consumer::missed_rows() const {
-  return session_->missed_rows();
+  return source_->stats().missed_rows;
 }
 ConsumerStats Consumer::stats() const {
-  return session_->stats();
+  return source_->stats();
 }
 std::optional<ScanFigures> Consumer::scan_figures() const {
-  return session_->scan_figures();
+  return source_->scan_figures();
 }
 const std::string& Consumer::scan_name() const {
-  return session_->scan_name();
+  return source_->scan_name();
 }
 pid_t Consumer::scanner_pid() const {
-  return session_->scanner_pid();
+  return source_->scanner_pid();
+}
+std::string Consumer::image_file() const {
+  return source_->image_file();
 }
 void Consumer::detach() {
-  session_->detach();
+  source_->detach();
 }
 bool Consumer::in_pool(const void* address) const {
-  return session_->in_pool(address);
+  return source_->in_pool(address);
 }
 
 }  // namespace pwalk::ipc

@@ -33,17 +33,6 @@ void pause_cpu() {
 #endif
 }
 
-std::uint64_t count_errors(const schema::EntryBatchView& view) {
-  std::uint64_t errors = 0;
-  const schema::ColumnView& column = view.column(schema::Column::error);
-  if (column && column.constant)
-    errors = column.at<std::uint32_t>(0) ? view.rows() : 0;
-  else if (column)
-    for (std::uint32_t row = 0; row < view.rows(); ++row) errors += column.at<std::uint32_t>(row) != 0;
-  for (std::uint32_t i = 0; i < view.record_count(); ++i) errors += view.record(i).record.error != 0;
-  return errors;
-}
-
 /// A copy aligned as a batch must be.
 std::shared_ptr<std::byte> copy_to_heap(std::span<const std::byte> bytes) {
   std::shared_ptr<std::byte> copy(
@@ -110,7 +99,7 @@ Result<BatchLease> ConsumerSession::lend(const StreamReader::Taken& taken) {
   if (!view)
     return broken(fmt::format("lane {} batch {}: {}", taken.lane, descriptor.sequence, view.error().what));
   if (auto counted = count(descriptor, *view); !counted) return tl::unexpected(counted.error());
-  held->view = *std::move(view);
+  held->view = options_.columns ? view->limited_to(*options_.columns) : *std::move(view);
   BatchLease lease;
   lease.held_ = std::move(held);
   return lease;
@@ -150,7 +139,7 @@ Result<void> ConsumerSession::count(const BatchDescriptor& descriptor, const sch
   ++stats_.batches;
   stats_.rows += view.rows();
   stats_.directories += view.record_count();
-  stats_.errors += count_errors(view);
+  stats_.errors += schema::count_errors(view);
   stats_.content_hash += options_.verify_rows ? schema::hash_rows(view) : descriptor.content_hash;
   stats_.file_bytes =
       saturating_add(stats_.file_bytes, options_.verify_rows ? view.file_bytes() : descriptor.file_bytes);

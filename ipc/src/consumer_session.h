@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "batch_source.h"
 #include "fork_sentinel.h"
 #include "pwalk/ipc/batch_lease.h"
 #include "pwalk/ipc/consumer.h"
@@ -17,21 +18,23 @@ namespace pwalk::ipc {
 /// What a Consumer and its leases share: the mappings, the reader, the way back.
 /// Lives until the last of them is gone. give_back() by any thread, the rest by
 /// the consumer's.
-class ConsumerSession : public std::enable_shared_from_this<ConsumerSession> {
+class ConsumerSession : public BatchSource, public std::enable_shared_from_this<ConsumerSession> {
  public:
   ConsumerSession(ScannerLink link, const AttachOptions& options);
-  ~ConsumerSession();
+  ~ConsumerSession() override;
 
-  Result<std::optional<BatchLease>> next(std::chrono::milliseconds timeout);
-  void detach();
+  Result<std::optional<BatchLease>> next(std::chrono::milliseconds timeout) override;
+  void detach() override;
 
-  StreamEnd end() const { return end_; }
-  std::uint64_t missed_rows() const { return link_.missed_rows; }
-  const ConsumerStats& stats() const { return stats_; }
-  std::optional<ScanFigures> scan_figures() const { return read_figures<Atomics>(link_.control.header().figures); }
-  const std::string& scan_name() const { return link_.name; }
-  pid_t scanner_pid() const { return link_.scanner.pid(); }
-  bool in_pool(const void* address) const { return link_.pool.contains(address); }
+  StreamEnd end() const override { return end_; }
+  ConsumerStats stats() const override { return stats_; }
+  const std::string& scan_name() const override { return link_.name; }
+  pid_t scanner_pid() const override { return link_.scanner.pid(); }
+  std::string image_file() const override { return {}; }
+  std::optional<ScanFigures> scan_figures() const override {
+    return read_figures<Atomics>(link_.control.header().figures);
+  }
+  bool in_pool(const void* address) const override { return link_.pool.contains(address); }
 
  private:
   friend struct BatchLease::Held;

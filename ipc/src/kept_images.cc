@@ -66,9 +66,12 @@ Result<ResultsFilesystem> open_only(const std::vector<KeptImage>& images) {
   return ResultsFilesystem::open(images.front().file);
 }
 
-bool is_regular_file(const std::string& path) {
+/// A word that is no path is taken for a file only if the file is an image: a scan may
+/// have the name of any file that happens to lie here.
+bool means_image_file(const std::string& word) {
   struct stat facts {};
-  return ::stat(path.c_str(), &facts) == 0 && S_ISREG(facts.st_mode);
+  if (::stat(word.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode)) return false;
+  return word.find('/') != std::string::npos || image::is_image(word);
 }
 
 /// Newest of those that `fits` accepts; complete ones before the others.
@@ -156,7 +159,7 @@ Result<ResultsFilesystem> open_image(const std::string& wanted) {
   if (wanted.empty()) return open_only(*images);
   for (const KeptImage& kept : *images)
     if (kept.name == wanted) return ResultsFilesystem::open(kept.file);
-  if (is_regular_file(wanted)) return ResultsFilesystem::open(wanted);
+  if (means_image_file(wanted)) return ResultsFilesystem::open(wanted);
   if (wanted.front() != '/') {
     if (auto theirs = open_of_user(wanted)) return *std::move(theirs);
     return no_such_image(*images, wanted);

@@ -9,6 +9,14 @@ Result<EntryBatchView> EntryBatchView::check(std::span<const std::byte> bytes) {
   return BatchChecker(bytes).run();
 }
 
+EntryBatchView EntryBatchView::limited_to(ColumnSet wanted) const {
+  EntryBatchView limited = *this;
+  limited.columns_ = columns_ & wanted;
+  for (const ColumnSpec& spec : kColumns)
+    if (!limited.columns_.has(spec.id)) limited.views_[std::size_t(spec.id)] = {};
+  return limited;
+}
+
 /// Fills in from the end: each row of the chain owns the piece before the last one.
 void EntryBatchView::append_directory_path(std::uint32_t directory, std::string& out) const {
   const std::size_t start = out.size();
@@ -50,6 +58,17 @@ BatchContent EntryBatchView::content() const {
 
 std::uint64_t EntryBatchView::file_bytes() const {
   return sum_file_sizes(content());
+}
+
+std::uint64_t count_errors(const EntryBatchView& batch) {
+  std::uint64_t errors = 0;
+  const ColumnView& column = batch.column(Column::error);
+  if (column && column.constant)
+    errors = column.at<std::uint32_t>(0) != 0 ? batch.rows() : 0;
+  else if (column)
+    for (std::uint32_t row = 0; row < batch.rows(); ++row) errors += column.at<std::uint32_t>(row) != 0;
+  for (std::uint32_t i = 0; i < batch.record_count(); ++i) errors += batch.record(i).record.error != 0;
+  return errors;
 }
 
 }  // namespace pwalk::schema

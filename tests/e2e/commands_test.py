@@ -67,6 +67,32 @@ def test_tail_of_one_among_several_wants_a_name(stage):
     assert "one" in result.err and "two" in result.err and len(result.err.splitlines()) == 1
 
 
+def test_tail_replays_an_image(stage):
+    make_files(stage.tree, 50)
+    image = stage.base / "tree.img"
+    assert stage.scanner("--quiet", "--save", image, "--keep", "--name", "kept", stage.tree).finish().code == 0
+    columns = ("--format", "csv", "--columns", "path,inode,size,mode,mtime,error,flags")
+    with_tree = stage.scan(stage.tree, tail=columns)[1]
+    shutil.rmtree(stage.tree)
+    for scan in (image, "kept", stage.tree):
+        replay = stage.tail(scan, *columns).finish()
+        assert replay.code == 0 and sorted(replay.lines) == sorted(with_tree.lines)
+    assert len(stage.tail(image, "--format", "null").finish().out.split(b"\0")) == 53
+    image.write_bytes(image.read_bytes()[:-1])
+    cut = stage.tail(image).finish()
+    assert cut.code == 3 and "tree.img" in cut.err and len(cut.err.splitlines()) == 1
+
+
+def test_tail_of_an_image_ends_as_its_scan_did(stage):
+    stage.become_nobody()
+    stage.base.chmod(0o777)
+    (stage.tree / "closed").mkdir(mode=0o000)
+    image = stage.base / "tree.img"
+    assert stage.scanner("--quiet", "--save", image, stage.tree).finish().code == 1
+    replay = stage.tail(image).finish()
+    assert replay.code == 1 and "closed" in replay.err and len(replay.lines) == 2
+
+
 def test_names_are_made_from_roots_and_unique(stage):
     (stage.tree / "with space").mkdir()
     scanners = [stage.scanner(stage.tree / "with space") for _ in range(2)]

@@ -3,6 +3,7 @@
 
 #include <chrono>
 
+#include "browse/place.h"
 #include "commands/command.h"
 #include "commands/dead_scans.h"
 #include "commands/entry_stream.h"
@@ -117,7 +118,7 @@ int stream(ipc::Consumer consumer, const WriterOptions& writer) {
 int run_tail(int argc, const char* const* argv) {
   TailOptions options;
   CommandLine command_line(kProgram, "[options] [SCAN]",
-                           "Attaches to a scan, by name or root, and prints its entries until the end.");
+                           "Attaches to a scan, by name or root, and prints its entries until the end; or those of an image.");
   command_line.add("Options", options, kTailSpecs);
   if (auto code = parse_or_exit(command_line, argc, argv, 1)) return *code;
   auto columns = wanted_columns(options);
@@ -128,6 +129,7 @@ int run_tail(int argc, const char* const* argv) {
   watch_signals();
   clear_dead_scans();
   const std::string scan = command_line.arguments().empty() ? "" : command_line.arguments().front();
+  guard_against_truncation();
   auto consumer = ipc::Consumer::attach(attach_options(scan, options));
   if (!consumer) return explain_refusal(consumer.error());
   WriterOptions writer;

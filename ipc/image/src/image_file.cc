@@ -9,8 +9,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "append_file.h"
+#include "image_layout.h"
+#include "pwalk/image/image_writer.h"
 
 namespace pwalk::image {
 namespace {
@@ -31,6 +34,13 @@ bool mapping_can_fault(int fd) {
 }
 
 }  // namespace
+
+bool is_image(const std::string& file) {
+  const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  char magic[sizeof layout::kMagic];
+  return fd && ::pread(fd.get(), magic, sizeof magic, 0) == ssize_t(sizeof magic) &&
+         std::memcmp(magic, layout::kMagic, sizeof magic) == 0;
+}
 
 Result<std::shared_ptr<ImageFile>> ImageFile::open(const std::string& path, ImageAccess access) {
   // O_NONBLOCK: a FIFO of that name must not make the open wait.

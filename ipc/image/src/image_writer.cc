@@ -18,25 +18,12 @@
 namespace pwalk::image {
 namespace {
 
-using schema::Column;
-
 /// So many neighbours of one level are merged into one of the next.
 constexpr std::size_t kMergeWays = 8;
 
 std::uint64_t saturating_add(std::uint64_t a, std::uint64_t b) {
   std::uint64_t sum = 0;
   return __builtin_add_overflow(a, b, &sum) ? ~std::uint64_t{0} : sum;
-}
-
-std::uint64_t count_errors(const schema::EntryBatchView& batch) {
-  std::uint64_t errors = 0;
-  const schema::ColumnView& column = batch.column(Column::error);
-  if (column && column.constant && column.null_count == 0)
-    errors = column.at<std::uint32_t>(0) != 0 ? batch.rows() : 0;
-  else if (column)
-    for (std::uint32_t row = 0; row < batch.rows(); ++row) errors += column.at<std::uint32_t>(row) != 0;
-  for (std::uint32_t i = 0; i < batch.record_count(); ++i) errors += batch.record(i).record.error != 0;
-  return errors;
 }
 
 layout::Header new_header() {
@@ -111,7 +98,7 @@ void ImageWriter::Impl::count(const schema::EntryBatchView& batch) {
   ++totals.batches;
   totals.rows += batch.rows();
   totals.records += batch.record_count();
-  totals.errors += count_errors(batch);
+  totals.errors += schema::count_errors(batch);
   totals.file_bytes = saturating_add(totals.file_bytes, batch.file_bytes());
   totals.content_hash += batch.content_hash();
 }

@@ -98,6 +98,21 @@ Result<Listing> ResultsFilesystem::list(std::string_view path) const {
 
 Result<ImageBatch> ResultsFilesystem::batch(std::uint64_t number) const { return snapshot_->batch(number); }
 
+Result<HeldImageBatch> ResultsFilesystem::hold(std::uint64_t number) const {
+  auto held = snapshot_->hold(number);
+  // In the mapping it is the snapshot that must stay.
+  if (held && !held->bytes) held->bytes = std::shared_ptr<const std::byte>(snapshot_, held->view.bytes().data());
+  return held;
+}
+
+ImageBatch ResultsFilesystem::placed(std::uint64_t number) const { return snapshot_->placed(number); }
+
+bool ResultsFilesystem::is_mapped_at(const void* address) const {
+  const image::ImageFile& file = snapshot_->file();
+  const auto* at = static_cast<const std::byte*>(address);
+  return !file.copied() && at >= file.at(0) && at < file.at(0) + file.bytes();
+}
+
 schema::Entry EntryRef::load() const {
   using schema::Column;
   schema::Entry entry;

@@ -195,19 +195,30 @@ Result<const EntryBatchView*> ResultsFilesystem::Snapshot::view(std::uint32_t nu
 Result<const EntryBatchView*> ResultsFilesystem::Snapshot::check_batch(std::uint32_t number) const {
   const std::lock_guard alone(checking_[number % checking_.size()]);
   if (const auto* ready = views_[number].load(std::memory_order_relaxed)) return ready;  // ordered by the mutex
-  const SegmentReader& segment = segment_of(number);
-  const layout::BatchRow& row = segment.batches()[number - segment.first_batch()];
+  const layout::BatchRow& row = row_of(number);
   if (auto got = file_->fetch(row.offset, row.bytes); !got) return tl::unexpected(got.error());
-  const auto bytes = file_->at(row.offset, row.bytes);
+  auto fine = checked(number, file_->at(row.offset, row.bytes));
+  if (!fine) return tl::unexpected(fine.error());
+  const auto* view = new EntryBatchView(*std::move(fine));
+  views_[number].store(view, std::memory_order_release);  // pairs with the acquire in view()
+  return view;
+}
+
+const layout::BatchRow& ResultsFilesystem::Snapshot::row_of(std::uint32_t number) const {
+  const SegmentReader& segment = segment_of(number);
+  return segment.batches()[number - segment.first_batch()];
+}
+
+/// A batch's bytes, from the mapping or a copy of them, against all that is said of them.
+Result<EntryBatchView> ResultsFilesystem::Snapshot::checked(std::uint32_t number, std::span<const std::byte> bytes) const {
+  const layout::BatchRow& row = row_of(number);
   const auto name = "batch " + std::to_string(number);
   if (image::checksum(bytes, row.offset) != row.checksum)
     return file_->damaged(row.offset, name + " does not match its checksum");
-  auto checked = EntryBatchView::check(bytes);
-  if (!checked) return file_->damaged(row.offset, name + ": " + checked.error().what);
-  if (checked->rows() != row.rows || checked->record_count() != row.records)
+  auto view = EntryBatchView::check(bytes);
+  if (!view) return file_->damaged(row.offset, name + ": " + view.error().what);
+  if (view->rows() != row.rows || view->record_count() != row.records)
     return file_->damaged(row.offset, name + " has other counts than the batch table says");
-  const auto* view = new EntryBatchView(*std::move(checked));
-  views_[number].store(view, std::memory_order_release);  // pairs with the acquire in view()
   return view;
 }
 
@@ -216,9 +227,33 @@ Result<ImageBatch> ResultsFilesystem::Snapshot::batch(std::uint64_t number) cons
     return fail(EINVAL, "batch " + std::to_string(number) + ": the image has " + std::to_string(totals_.batches));
   auto found = view(std::uint32_t(number));
   if (!found) return tl::unexpected(found.error());
-  const SegmentReader& segment = segment_of(std::uint32_t(number));
-  const layout::BatchRow& row = segment.batches()[number - segment.first_batch()];
-  return ImageBatch{*found, row.lane, row.sequence};
+  ImageBatch batch = placed(number);
+  batch.view = *found;
+  return batch;
+}
+
+ImageBatch ResultsFilesystem::Snapshot::placed(std::uint64_t number) const {
+  const layout::BatchRow& row = row_of(std::uint32_t(number));
+  return {nullptr, row.lane, row.sequence};
+}
+
+Result<HeldImageBatch> ResultsFilesystem::Snapshot::hold(std::uint64_t number) const {
+  if (number >= totals_.batches)
+    return fail(EINVAL, "batch " + std::to_string(number) + ": the image has " + std::to_string(totals_.batches));
+  const layout::BatchRow& row = row_of(std::uint32_t(number));
+  HeldImageBatch held{{}, nullptr, row.lane, row.sequence};
+  auto bytes = file_->at(row.offset, row.bytes);
+  if (file_->copied()) {
+    const std::shared_ptr<std::byte> copy(new (std::align_val_t(layout::kObjectAlignment)) std::byte[row.bytes],
+                                          [](std::byte* copied) { ::operator delete[](copied, std::align_val_t(layout::kObjectAlignment)); });
+    if (auto got = file_->read(row.offset, {copy.get(), row.bytes}); !got) return tl::unexpected(got.error());
+    bytes = {copy.get(), row.bytes};
+    held.bytes = copy;
+  }
+  auto view = checked(std::uint32_t(number), bytes);
+  if (!view) return tl::unexpected(view.error());
+  held.view = *std::move(view);
+  return held;
 }
 
 /// The rows a run's locator names, if they are those of `directory` (false: another

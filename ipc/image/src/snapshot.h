@@ -37,6 +37,9 @@ class ResultsFilesystem::Snapshot {
   bool covers(std::string_view path) const;
 
   Result<ImageBatch> batch(std::uint64_t number) const;
+  /// Not cached; `bytes` is null if it lies in the mapping.
+  Result<HeldImageBatch> hold(std::uint64_t number) const;
+  ImageBatch placed(std::uint64_t number) const;
 
  private:
   explicit Snapshot(std::shared_ptr<image::ImageFile> file) : file_(std::move(file)) {}
@@ -51,6 +54,8 @@ class ResultsFilesystem::Snapshot {
   const image::SegmentReader& segment_of(std::uint32_t batch) const;
   Result<const schema::EntryBatchView*> view(std::uint32_t number) const;
   Result<const schema::EntryBatchView*> check_batch(std::uint32_t number) const;
+  const image::layout::BatchRow& row_of(std::uint32_t number) const;
+  Result<schema::EntryBatchView> checked(std::uint32_t number, std::span<const std::byte> bytes) const;
   Result<bool> run_of(const image::layout::Locator& locator, std::string_view directory, RowRun& into) const;
   Result<EntryRef> find_named(const image::SegmentReader& segment, const image::layout::Locator& names,
                               std::string_view directory, std::string_view name) const;

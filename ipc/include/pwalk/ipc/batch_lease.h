@@ -8,6 +8,7 @@
 namespace pwalk::ipc {
 
 class ConsumerSession;
+class ImageReplay;
 
 /// One batch, held. Its bytes stay as they are until the last copy of the lease
 /// is gone, also after the Consumer is gone and after the scanner
@@ -16,7 +17,7 @@ class ConsumerSession;
 /// system call unless the scanner is starved. In a forked child a drop does
 /// nothing. The bytes lie in the pool while what is held there is within the share
 /// granted at attaching; beyond it they are a copy on the heap, so that holding
-/// batches for ever stalls nobody.
+/// batches for ever stalls nobody. Batches of an image lie in its mapping.
 class BatchLease {
  public:
   BatchLease() = default;
@@ -30,13 +31,14 @@ class BatchLease {
 
  private:
   friend class ConsumerSession;
+  friend class ImageReplay;
   struct Held {
-    std::shared_ptr<ConsumerSession> session;  ///< keeps the mapping; null with a copy
+    std::shared_ptr<ConsumerSession> session;  ///< keeps the pool's mapping; null if the bytes are not in the pool
     schema::EntryBatchView view;
     std::uint32_t lane = 0;
     std::uint32_t unit = 0, length = 0;  ///< where it lies in the pool
     std::uint64_t sequence = 0;
-    std::shared_ptr<const std::byte> copy;  ///< set: beyond the grant, and given back already
+    std::shared_ptr<const std::byte> copy;  ///< set: beyond the grant and given back already, or of an image
     Held() = default;
     Held(const Held&) = delete;
     Held& operator=(const Held&) = delete;

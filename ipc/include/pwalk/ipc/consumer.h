@@ -12,8 +12,11 @@
 #include "pwalk/base/result.h"
 #include "pwalk/ipc/batch_lease.h"
 #include "pwalk/ipc/scan_figures.h"
+#include "pwalk/schema/columns.h"
 
 namespace pwalk::ipc {
+
+class BatchSource;
 
 /// Where a newcomer begins.
 enum class StartAt : std::uint8_t {
@@ -24,10 +27,16 @@ enum class StartAt : std::uint8_t {
 
 struct AttachOptions {
   /// A scan's name, USER/NAME, or the absolute path of one of its roots; empty:
-  /// the only live scan there is.
+  /// the only live scan there is. Where no such scan runs: what open_image() takes,
+  /// an image file first of all.
   std::string scan = {};
   /// How long to wait for the scan to appear; zero: it must be there.
   std::chrono::milliseconds timeout{0};
+  /// Only the images' batches whose number leaves `rank` when divided by `world`:
+  /// together `world` readers get each row once. An image's only.
+  std::uint32_t rank = 0, world = 1;
+  /// Columns that views show, see EntryBatchView::limited_to(). Nothing is fetched less.
+  std::optional<schema::ColumnSet> columns = {};
   StartAt start = StartAt::first;
   std::string label = {};   ///< shown to people who ask who holds the scan back; "" = program name
   bool verify_rows = true;  ///< recompute the content hash from the rows (about 20 ns a row)
@@ -42,6 +51,8 @@ enum class StreamEnd : std::uint8_t {
   cut_short,     ///< the scanner was stopped; everything published was read
   scanner_died,  ///< likewise, and the scanner is gone without a word
 };
+// An image has the same ends; one that nobody is building any more and that was not
+// finished ends with scanner_died, after what it holds.
 
 struct ConsumerStats {
   std::uint64_t batches = 0, rows = 0, file_bytes = 0;
@@ -52,15 +63,17 @@ struct ConsumerStats {
   std::uint64_t waited_ns = 0;     ///< time next() slept
 };
 
-/// A process attached to a scan: reads every batch, each once, in lane order.
-/// Move-only; one thread at a time (leases may be dropped by any).
+/// A process attached to a scan: reads every batch, each once, in lane order. Or a
+/// reader of an image, finished or growing, which is given the same stream out of the
+/// mapped file (copied where a mapping can fault, see ImageAccess), and which no scan
+/// waits for. Move-only; one thread at a time (leases may be dropped by any).
 class Consumer {
  public:
   /// Finds the scan and attaches. Errors: ENOENT or ETIMEDOUT, no such scan (the
   /// message names those there are); EMLINK, several and none was named; ENODATA,
   /// something of it is gone and StartAt::first was asked (see missed_rows());
-  /// EINVAL, no such name or user can be; EPROTO, it speaks another version;
-  /// EACCES; EINTR. The message of ENODATA begins with the number of rows gone.
+  /// EINVAL, no such name or user can be, or a rank that cannot; EPROTO, it speaks another
+  /// version, or the image is damaged; EACCES; EINTR. The message of ENODATA begins with the number of rows gone.
   static Result<Consumer> attach(const AttachOptions& options);
 
   Consumer(Consumer&&) noexcept;
@@ -86,16 +99,18 @@ class Consumer {
   const std::string& scan_name() const;
   /// The scanner's process number as seen from here; 0 if it has none here or is gone.
   pid_t scanner_pid() const;
+  /// The image that is read; empty: a live scan is.
+  std::string image_file() const;
 
   /// Stops reading. Idempotent; leases stay valid.
   void detach();
 
-  /// True if `address` lies in the mapped pool: for proofs of zero copy.
+  /// True if `address` lies in the mapped pool, or in the mapped image: for proofs of zero copy.
   bool in_pool(const void* address) const;
 
  private:
-  explicit Consumer(std::shared_ptr<ConsumerSession> session);
-  std::shared_ptr<ConsumerSession> session_;
+  explicit Consumer(std::shared_ptr<BatchSource> source);
+  std::shared_ptr<BatchSource> source_;
 };
 
 }  // namespace pwalk::ipc

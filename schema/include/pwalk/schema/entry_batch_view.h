@@ -66,6 +66,9 @@ class EntryBatchView {
   std::span<const std::byte> bytes() const { return bytes_; }
   std::uint32_t rows() const { return rows_; }
   ColumnSet columns() const { return columns_; }
+  /// The same rows with these columns only: the others are as if never fetched
+  /// (`directory` and `name` stay). For handing out; its rows no longer have the content hash.
+  EntryBatchView limited_to(ColumnSet wanted) const;
   const ColumnView& column(Column column) const { return views_[std::size_t(column)]; }
 
   std::span<const std::int32_t> name_offsets() const { return name_offsets_; }
@@ -126,5 +129,8 @@ class EntryBatchView {
   std::span<const std::uint32_t> record_error_;
   std::uint64_t content_hash_ = 0;
 };
+
+/// Rows and directory records with an errno.
+std::uint64_t count_errors(const EntryBatchView& batch);
 
 }  // namespace pwalk::schema

@@ -71,6 +71,9 @@ class ImageWriter {
 /// Somebody holds the writer's lock on this FILE.partial. False also if it is not there.
 bool is_being_written(const std::string& partial_file);
 
+/// The file begins as images do. False also if it cannot be read.
+bool is_image(const std::string& file);
+
 /// Removes a FILE.partial that nobody is writing. True if it did.
 bool remove_if_abandoned(const std::string& partial_file);
 

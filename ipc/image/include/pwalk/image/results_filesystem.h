@@ -29,6 +29,15 @@ struct ImageBatch {
   std::uint64_t sequence = 0;
 };
 
+/// One batch of an image on its own: its bytes stay where they are as long as `bytes`
+/// is kept, also when every handle of the image is gone.
+struct HeldImageBatch {
+  schema::EntryBatchView view;
+  std::shared_ptr<const std::byte> bytes;
+  std::uint32_t lane = 0;
+  std::uint64_t sequence = 0;
+};
+
 /// A scanned tree, by path, out of an image: no system call on the scanned file
 /// system. A handle is one commit of one file, for good: it does not change while
 /// the image grows (ask refreshed()) or is replaced. Copies share it; the last copy
@@ -72,6 +81,14 @@ class ResultsFilesystem {
   /// Batches, 0 to totals().batches - 1, in the order in which they were written
   /// (within a lane by sequence). For those who want every row and no tree.
   Result<ImageBatch> batch(std::uint64_t number) const;
+  /// The same, but nothing stays behind when it is dropped: for streaming an image of
+  /// any size. It lies in the mapping, or on the heap where the file is copied. Checked
+  /// at every call. EINVAL: no such batch.
+  Result<HeldImageBatch> hold(std::uint64_t number) const;
+  /// Lane and sequence of a batch, without reading it. Requires number < totals().batches.
+  ImageBatch placed(std::uint64_t number) const;
+  /// `address` lies in the mapped file: for proofs of zero copy.
+  bool is_mapped_at(const void* address) const;
 
  private:
   friend class TreeWalk;
