@@ -108,6 +108,31 @@ Result<std::unique_ptr<ArrowArray>> name_array(const Held& held, ArrowText text)
   return built_text(std::move(content));
 }
 
+bool fits(const schema::TextView& column, std::uint32_t rows, ArrowText text) {
+  if (text.type == ArrowText::Type::binary) return true;
+  for (std::uint32_t row = 0; row < rows; ++row)
+    if (!tools::is_utf8(column.at(row))) return false;
+  return true;
+}
+
+/// As it lies in the batch, if all of it is text of the type asked for.
+Result<std::unique_ptr<ArrowArray>> text_array(const Held& held, schema::Column id, ArrowText text) {
+  const schema::TextView& column = held->view().text(id);
+  const std::uint32_t rows = held->view().rows();
+  auto content = std::make_unique<ArrayContent>(held, text);
+  if (fits(column, rows, text)) {
+    content->buffers = {column.valid, column.offsets.data(), column.bytes.data()};
+    return make_array(rows, column.null_count, std::move(content));
+  }
+  for (std::uint32_t row = 0; row < rows; ++row) {
+    if (!column.is_valid(row))
+      content->text.append_null();
+    else if (!content->text.append(column.at(row)))
+      return fail(EOVERFLOW, kTooLong);
+  }
+  return built_text(std::move(content));
+}
+
 Result<std::unique_ptr<ArrowArray>> directory_array(const Held& held, ArrowText text) {
   const auto& view = held->view();
   auto paths = std::make_unique<ArrayContent>(held, text);
@@ -137,6 +162,14 @@ Result<void> export_batch(const Held& held, schema::ColumnSet columns, ArrowText
     if (!held->view().columns().has(spec.id))
       return fail(EINVAL, "a batch lacks the column " + std::string(spec.name));
     content->children.push_back(column_array(held, spec.id));
+  }
+  for (const auto& spec : schema::kTextColumns) {
+    if (!columns.has(spec.id)) continue;
+    if (!held->view().columns().has(spec.id))
+      return fail(EINVAL, "a batch lacks the column " + std::string(spec.name));
+    auto array = text_array(held, spec.id, text);
+    if (!array) return tl::unexpected(array.error());
+    content->children.push_back(*std::move(array));
   }
   content->buffers = {nullptr};
   fill_array(out, held->view().rows(), 0, std::move(content));

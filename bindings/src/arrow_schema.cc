@@ -65,6 +65,8 @@ void export_schema(schema::ColumnSet columns, ArrowText text, ArrowSchema* out) 
   content->children.push_back(leaf("name", text.format(), may_miss));
   for (const auto& spec : schema::kColumns)
     if (columns.has(spec.id)) content->children.push_back(leaf(spec.name, spec.arrow_format.data(), true));
+  for (const auto& spec : schema::kTextColumns)
+    if (columns.has(spec.id)) content->children.push_back(leaf(spec.name, text.format(), true));
   fill_schema(out, "+s", false, std::move(content));
 }
 

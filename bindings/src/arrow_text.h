@@ -18,6 +18,11 @@ class TextColumn {
   /// Adds one text: as it is if that is what the type allows, else mended or null. False when the
   /// whole would be longer than int32 offsets can say.
   bool append(std::string_view text);
+  /// Adds one that is null in the batch already.
+  void append_null() {
+    offsets_.push_back(std::int32_t(bytes_.size()));
+    extend_validity(false);
+  }
 
   std::int64_t size() const { return std::int64_t(offsets_.size()) - 1; }
   std::int64_t null_count() const { return nulls_; }

@@ -44,6 +44,17 @@ py::array span_view(const Held& held, std::span<const T> values) {
   return read_only_view(held, py::dtype::of<T>(), values.size(), sizeof(T), values.data());
 }
 
+template <class View>
+py::array_t<bool> valid_rows(const View& view, std::uint32_t rows) {
+  py::array_t<bool> valid{py::ssize_t(rows)};
+  bool* out = valid.mutable_data();
+  if (!view.valid)
+    std::fill_n(out, rows, true);
+  else
+    for (std::uint32_t row = 0; row < rows; ++row) out[row] = view.is_valid(row);
+  return valid;
+}
+
 }  // namespace
 
 py::array column_view(const Held& held, schema::Column column) {
@@ -53,15 +64,8 @@ py::array column_view(const Held& held, schema::Column column) {
 }
 
 py::array_t<bool> valid_array(const HeldBatch& held, schema::Column column) {
-  const schema::ColumnView& view = held.view().column(column);
-  const std::uint32_t rows = held.view().rows();
-  py::array_t<bool> valid{py::ssize_t(rows)};
-  bool* out = valid.mutable_data();
-  if (!view.valid)
-    std::fill_n(out, rows, true);
-  else
-    for (std::uint32_t row = 0; row < rows; ++row) out[row] = view.is_valid(row);
-  return valid;
+  return schema::is_text(column) ? valid_rows(held.view().text(column), held.view().rows())
+                                 : valid_rows(held.view().column(column), held.view().rows());
 }
 
 py::array name_offsets_view(const Held& held) { return span_view(held, held->view().name_offsets()); }

@@ -105,6 +105,14 @@ py::array name_array(const schema::EntryBatchView& view) {
   });
 }
 
+py::array text_array(const schema::EntryBatchView& view, schema::Column column) {
+  const schema::TextView& text = view.text(column);
+  return object_array(view.rows(), [&](std::uint32_t row) {
+    const std::string_view value = text.at(row);
+    return new_bytes(value.data(), value.size());
+  });
+}
+
 py::array_t<bool> names_end_with(const schema::EntryBatchView& view,
                                  const std::vector<std::string>& suffixes) {
   py::array_t<bool> ends{py::ssize_t(view.rows())};

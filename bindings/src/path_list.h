@@ -26,6 +26,8 @@ pybind11::array directory_array(const schema::EntryBatchView& view);
 
 /// Object array of bytes, one per row.
 pybind11::array name_array(const schema::EntryBatchView& view);
+/// A text column, likewise; empty where it is null.
+pybind11::array text_array(const schema::EntryBatchView& view, schema::Column column);
 
 /// bool array: does the row's name end with one of these?
 pybind11::array_t<bool> names_end_with(const schema::EntryBatchView& view,

@@ -24,6 +24,8 @@ py::tuple column_names(const BatchHandle& batch) {
   py::list names;
   for (const auto& spec : schema::kColumns)
     if (batch.view().columns().has(spec.id)) names.append(spec.name);
+  for (const auto& spec : schema::kTextColumns)
+    if (batch.view().columns().has(spec.id)) names.append(spec.name);
   return py::tuple(names);
 }
 
@@ -59,13 +61,15 @@ std::uint32_t row_of(const BatchHandle& batch, py::ssize_t row) {
 
 void register_arrays(py::class_<BatchHandle>& batch) {
   batch.def("column", [](const BatchHandle& self, const std::string& name) {
-    return column_view(self.held(), column_of(self, name));
+    const schema::Column column = column_of(self, name);
+    return schema::is_text(column) ? text_array(self.view(), column) : column_view(self.held(), column);
   });
   batch.def("valid", [](const BatchHandle& self, const std::string& name) {
     return valid_array(*self.held(), column_of(self, name));
   });
   batch.def("null_count", [](const BatchHandle& self, const std::string& name) {
-    return self.view().column(column_of(self, name)).null_count;
+    const schema::Column column = column_of(self, name);
+    return schema::is_text(column) ? self.view().text(column).null_count : self.view().column(column).null_count;
   });
   batch.def("name_offsets", [](const BatchHandle& self) { return name_offsets_view(self.held()); });
   batch.def("name_bytes", [](const BatchHandle& self) { return name_bytes_view(self.held()); });

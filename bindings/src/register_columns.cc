@@ -24,6 +24,7 @@ py::tuple columns() {
   py::list all;
   for (const auto& spec : schema::kColumns)
     all.append(py::make_tuple(spec.name, numpy_name(spec.element), spec.meaning));
+  for (const auto& spec : schema::kTextColumns) all.append(py::make_tuple(spec.name, "O", spec.meaning));
   return py::tuple(all);
 }
 

@@ -60,7 +60,7 @@ std::span<const std::uint8_t> stored_bytes(const ColumnView& view, std::uint32_t
 
 Result<EntryBatchView> BatchChecker::run() {
   const bool good = check_address() && check_structure() && check_header() && check_columns() &&
-                    check_known_values() && check_names() && check_directory_table() &&
+                    check_texts() && check_known_values() && check_names() && check_directory_table() &&
                     check_directory_column() && check_empty_names() && check_records();
   if (!good) return tl::unexpected<Error>(std::move(error_));
   view_.content_hash_ = batch_->content_hash();
@@ -168,6 +168,43 @@ bool BatchChecker::check_nulls(const wire::ColumnData& column, ColumnView& view,
   if (!take(column.valid(), (view_.rows_ + 7) / 8, std::string(name) + " bitmap", bitmap)) return false;
   view.valid = bitmap.data();
   return check_bitmap(bitmap, view.null_count, name) && check_null_values(view, name);
+}
+
+bool BatchChecker::check_texts() {
+  if (batch_->texts() == nullptr) return true;
+  for (const wire::TextData* text : *batch_->texts()) {
+    if (text->id() < kFirstText || text->id() >= kFirstText + kTextColumnCount)
+      return wrong("unknown text column " + std::to_string(text->id()), text);
+    if (view_.columns_.has(Column(text->id())))
+      return wrong("second column " + quoted(name_of(Column(text->id()))), text);
+    if (!check_text(*text)) return false;
+  }
+  return true;
+}
+
+bool BatchChecker::check_text(const wire::TextData& text) {
+  const std::string name(name_of(Column(text.id())));
+  TextView view;
+  if (!take(text.offsets(), view_.rows_ + 1, name + " offsets", view.offsets) ||
+      !take_bytes(text.bytes(), name, view.bytes) || !check_offsets(view.offsets, view.bytes.size(), name + " offsets") ||
+      !check_absent('\0', view.bytes, name))
+    return false;
+  view.null_count = text.null_count();
+  if (view.null_count > view_.rows_) return wrong(quoted(name) + " has more nulls than rows,", &text);
+  if ((text.valid() == nullptr) != (view.null_count == 0))
+    return wrong(quoted(name) + " has nulls without a bitmap, or a bitmap without nulls,", &text);
+  if (view.null_count > 0) {
+    std::span<const std::uint8_t> bitmap;
+    if (!take(text.valid(), (view_.rows_ + 7) / 8, name + " bitmap", bitmap)) return false;
+    view.valid = bitmap.data();
+    if (!check_bitmap(bitmap, view.null_count, name)) return false;
+    for (std::uint32_t row = 0; row < view_.rows_; ++row)
+      if (!view.is_valid(row) && !view.at(row).empty())
+        return wrong(quoted(name) + " has a value in row " + std::to_string(row) + ", which is null,", &view.offsets[row]);
+  }
+  view_.texts_[text.id() - kFirstText] = view;
+  view_.columns_.insert(Column(text.id()));
+  return true;
 }
 
 bool BatchChecker::check_bitmap(std::span<const std::uint8_t> bitmap, std::uint32_t nulls,

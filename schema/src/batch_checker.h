@@ -30,6 +30,8 @@ class BatchChecker {
   bool check_nulls(const wire::ColumnData& column, ColumnView& view, std::string_view name);
   bool check_bitmap(std::span<const std::uint8_t> bitmap, std::uint32_t nulls, std::string_view name);
   bool check_null_values(const ColumnView& view, std::string_view name);
+  bool check_texts();
+  bool check_text(const wire::TextData& text);
   bool check_known_values();
   bool check_names();
   bool check_directory_table();

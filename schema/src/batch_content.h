@@ -13,6 +13,7 @@ namespace pwalk::schema {
 struct BatchContent {
   std::uint32_t rows = 0;
   std::span<const ColumnView> columns;  ///< kColumnCount of them; absent ones without values
+  std::span<const TextView> texts;      ///< kTextColumnCount of them; absent ones without offsets
   std::span<const std::int32_t> name_offsets;
   std::string_view name_bytes;
   std::span<const std::int16_t> directory;

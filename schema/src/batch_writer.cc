@@ -33,6 +33,14 @@ Offset<wire::ColumnData> BatchWriter::column(std::size_t id, const ColumnView& v
   return wire::CreateColumnData(buffer_, std::uint8_t(id), view.constant, values, view.null_count, valid);
 }
 
+Offset<wire::TextData> BatchWriter::text(std::size_t id, const TextView& view, std::uint32_t rows) {
+  const auto offsets = vector_of(view.offsets);
+  const auto bytes = bytes_of(view.bytes);
+  Offset<Vector<std::uint8_t>> valid;
+  if (view.null_count > 0) valid = vector_of(view.valid, (rows + 7) / 8);
+  return wire::CreateTextData(buffer_, std::uint8_t(id), offsets, bytes, view.null_count, valid);
+}
+
 Offset<wire::DirectoryTable> BatchWriter::directory_table(const DirectoryCoder& directories) {
   const auto prefix = vector_of(directories.prefix());
   const auto shared = vector_of(directories.shared());
@@ -60,13 +68,19 @@ std::span<const std::byte> BatchWriter::write(const BatchContent& content, const
   for (std::size_t id = 0; id < content.columns.size(); ++id)
     if (content.columns[id]) columns[stored++] = column(id, content.columns[id], content.rows);
   const auto column_tables = buffer_.CreateVector(columns.data(), stored);
+  std::array<Offset<wire::TextData>, kTextColumnCount> texts;
+  std::size_t stored_texts = 0;
+  for (std::size_t i = 0; i < content.texts.size(); ++i)
+    if (content.texts[i]) texts[stored_texts++] = text(kFirstText + i, content.texts[i], content.rows);
+  Offset<Vector<Offset<wire::TextData>>> text_tables;
+  if (stored_texts > 0) text_tables = buffer_.CreateVector(texts.data(), stored_texts);
   const auto directory = vector_of(content.directory);
   const auto name_offsets = vector_of(content.name_offsets);
   const auto name_bytes = bytes_of(content.name_bytes);
   const auto table = directory_table(directories);
   const auto record_columns = record_table(records);
   buffer_.Finish(wire::CreateEntryBatch(buffer_, kBatchVersion, content.rows, column_tables, directory,
-                                        name_offsets, name_bytes, table, record_columns, content_hash),
+                                        name_offsets, name_bytes, table, record_columns, content_hash, text_tables),
                  wire::EntryBatchIdentifier());
   return {reinterpret_cast<const std::byte*>(buffer_.GetBufferPointer()), buffer_.GetSize()};
 }

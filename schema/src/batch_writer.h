@@ -12,8 +12,8 @@
 
 namespace pwalk::schema {
 
-/// `version` of the batches written and read here.
-inline constexpr std::uint16_t kBatchVersion = 1;
+/// `version` of the batches written and read here. 2: opt-in and text columns.
+inline constexpr std::uint16_t kBatchVersion = 2;
 
 /// Serialises batches, into one buffer that it keeps.
 class BatchWriter {
@@ -22,7 +22,7 @@ class BatchWriter {
   /// elements (length field, alignment) can take; `columns` of them are stored.
   static constexpr std::size_t kVectorOverhead = 4 + 63;
   static constexpr std::size_t overhead(std::size_t columns) {
-    constexpr std::size_t kTables = 384, kColumnTable = 32, kOtherVectors = 15;
+    constexpr std::size_t kTables = 392, kColumnTable = 32, kOtherVectors = 16;
     return kTables + columns * (kColumnTable + kVectorOverhead) + kOtherVectors * kVectorOverhead;
   }
 
@@ -42,6 +42,7 @@ class BatchWriter {
   flatbuffers::Offset<flatbuffers::Vector<std::uint8_t>> bytes_of(std::string_view bytes);
 
   flatbuffers::Offset<wire::ColumnData> column(std::size_t id, const ColumnView& view, std::uint32_t rows);
+  flatbuffers::Offset<wire::TextData> text(std::size_t id, const TextView& view, std::uint32_t rows);
   flatbuffers::Offset<wire::DirectoryTable> directory_table(const DirectoryCoder& directories);
   flatbuffers::Offset<wire::DirectoryRecordTable> record_table(const RecordColumns& records);
 

@@ -1,6 +1,7 @@
 #include "pwalk/schema/entry_batch_builder.h"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "record_columns.h"
 #include "row_columns.h"
 #include "row_hasher.h"
+#include "text_rows.h"
 
 namespace pwalk::schema {
 namespace {
@@ -19,9 +21,6 @@ constexpr std::size_t kMaxLimitBytes = std::size_t{1} << 30;
 
 /// The serialiser's buffer starts as large as the limit, unless the limit says "no limit".
 constexpr std::size_t kMaxFirstBuffer = std::size_t{1} << 20;
-
-/// What one row takes besides its columns and its name.
-constexpr std::size_t kRowBytes = sizeof(std::int16_t) + sizeof(std::int32_t);
 
 BatchLimits within_reach(BatchLimits limits) {
   return {std::clamp<std::uint32_t>(limits.rows, 1, EntryBatchBuilder::kMaxRows),
@@ -33,6 +32,14 @@ std::size_t width_of(ColumnSet columns) {
   for (const ColumnSpec& spec : kColumns)
     if (columns.has(spec.id)) width += width_of(spec.element);
   return width;
+}
+
+/// Bytes of an entry's texts, of those columns only.
+std::size_t text_bytes(const Entry& entry, ColumnSet texts) {
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < kTextColumnCount; ++i)
+    if (texts.has(kTextColumns[i].id)) bytes += (entry.*kEntryTexts[i]).size();
+  return bytes;
 }
 
 Entry with_zeros(const Entry& entry, ColumnSet missing) {
@@ -52,11 +59,13 @@ class EntryBatchBuilder::State {
   State(ColumnSet columns, BatchLimits asked)
       : limits_(within_reach(asked)),
         fixed_bytes_(BatchWriter::overhead(columns.size())),
+        texts_(columns & ColumnSet::texts()),
         columns_(columns, limits_.rows),
         writer_(std::min(limits_.bytes, kMaxFirstBuffer)) {
     directory_.reserve(limits_.rows);
     name_offsets_.reserve(limits_.rows + 1);
     name_offsets_.push_back(0);
+    row_width_ = bare_row_bytes();
   }
 
   std::uint32_t rows() const { return std::uint32_t(directory_.size()); }
@@ -80,13 +89,21 @@ class EntryBatchBuilder::State {
   bool place(const Entry& entry, ColumnSet missing);
   bool fits_row(std::size_t name_bytes, ColumnSet made_varying, ColumnSet missing) const;
   bool fits_directory() const;
+  /// What one row takes besides its columns, its name and its texts.
+  std::size_t bare_row_bytes() const {
+    return sizeof(std::int16_t) + sizeof(std::int32_t) * (1 + texts_.size());
+  }
+  void append_texts(const Entry& entry);
   std::size_t bytes_with(std::size_t rows, std::size_t row_width, std::size_t nullable) const;
   void commit_directory();
   void clear();
 
   BatchLimits limits_;
   std::size_t fixed_bytes_;
+  ColumnSet texts_;  ///< the text columns
   RowColumns columns_;
+  std::array<TextRows, kTextColumnCount> text_rows_;
+  std::size_t text_bytes_ = 0;  ///< of all of them
   std::vector<std::int16_t> directory_;
   std::vector<std::int32_t> name_offsets_;
   std::string name_bytes_;
@@ -95,7 +112,7 @@ class EntryBatchBuilder::State {
   BatchWriter writer_;
   Directory current_ = Directory::none;
   std::int16_t current_row_ = 0;
-  std::size_t row_width_ = kRowBytes;  ///< bytes per row, constant columns left out
+  std::size_t row_width_ = 0;          ///< bytes per row, constant columns left out
   std::size_t nullable_ = 0;           ///< columns with nulls
 };
 
@@ -104,7 +121,8 @@ std::size_t EntryBatchBuilder::State::bytes_with(std::size_t rows, std::size_t r
                                                  std::size_t nullable) const {
   const std::size_t bitmaps = nullable * ((rows + 7) / 8 + BatchWriter::kVectorOverhead);
   const std::size_t pending = current_ == Directory::begun ? directories_.pending_bytes() : 0;
-  return fixed_bytes_ + rows * row_width + bitmaps + name_bytes_.size() + directories_.bytes() + pending +
+  const std::size_t text_bitmaps = texts_.size() * ((rows + 7) / 8 + BatchWriter::kVectorOverhead);
+  return fixed_bytes_ + rows * row_width + bitmaps + text_bitmaps + name_bytes_.size() + text_bytes_ + directories_.bytes() + pending +
          (records_.size() + 1) * RecordColumns::kRowBytes;
 }
 
@@ -131,7 +149,8 @@ void EntryBatchBuilder::State::commit_directory() {
 bool EntryBatchBuilder::State::place(const Entry& entry, ColumnSet missing) {
   assert(current_ != Directory::none);
   const ColumnSet made_varying = directory_.empty() ? ColumnSet{} : columns_.made_varying_by(entry);
-  if (!empty() && !fits_row(entry.name.size(), made_varying, missing)) return false;
+  const std::size_t texts = texts_.empty() ? 0 : text_bytes(entry, texts_ & entry.known);
+  if (!empty() && !fits_row(entry.name.size() + texts, made_varying, missing)) return false;
   commit_directory();
   columns_.store(rows(), entry, missing, made_varying);
   if (!made_varying.empty()) row_width_ += width_of(made_varying);
@@ -139,7 +158,17 @@ bool EntryBatchBuilder::State::place(const Entry& entry, ColumnSet missing) {
   directory_.push_back(current_row_);
   name_bytes_.append(entry.name);
   name_offsets_.push_back(std::int32_t(name_bytes_.size()));
+  if (!texts_.empty()) append_texts(entry);
   return true;
+}
+
+void EntryBatchBuilder::State::append_texts(const Entry& entry) {
+  for (std::size_t i = 0; i < kTextColumnCount; ++i) {
+    const Column id = kTextColumns[i].id;
+    if (!texts_.has(id)) continue;
+    text_rows_[i].append(entry.*kEntryTexts[i], entry.known.has(id));
+  }
+  text_bytes_ += text_bytes(entry, texts_ & entry.known);
 }
 
 bool EntryBatchBuilder::State::end_directory(const DirectoryRecord& record) {
@@ -154,7 +183,10 @@ bool EntryBatchBuilder::State::end_directory(const DirectoryRecord& record) {
 FinishedBatch EntryBatchBuilder::State::finish() {
   assert(!empty());
   const auto views = columns_.views(rows());
-  const BatchContent content{rows(), views, name_offsets_, name_bytes_, directory_};
+  std::array<TextView, kTextColumnCount> texts;
+  for (std::size_t i = 0; i < kTextColumnCount; ++i)
+    if (texts_.has(kTextColumns[i].id)) texts[i] = text_rows_[i].view(rows());
+  const BatchContent content{rows(), views, texts, name_offsets_, name_bytes_, directory_};
   FinishedBatch batch;
   batch.rows = rows();
   batch.records = records_.size();
@@ -173,7 +205,9 @@ void EntryBatchBuilder::State::clear() {
   directories_.clear();
   records_.clear();
   current_ = Directory::none;
-  row_width_ = kRowBytes;
+  for (TextRows& rows : text_rows_) rows.clear();
+  text_bytes_ = 0;
+  row_width_ = bare_row_bytes();
   nullable_ = 0;
 }
 

@@ -53,7 +53,7 @@ PlacedRecord EntryBatchView::record(std::uint32_t index) const {
 }
 
 BatchContent EntryBatchView::content() const {
-  return {rows_, views_, name_offsets_, name_bytes_, directory_};
+  return {rows_, views_, texts_, name_offsets_, name_bytes_, directory_};
 }
 
 std::uint64_t EntryBatchView::file_bytes() const {

@@ -17,7 +17,8 @@ std::size_t column_bytes(const ColumnSpec& spec, std::uint32_t capacity) {
 
 }  // namespace
 
-RowColumns::RowColumns(ColumnSet columns, std::uint32_t capacity) : columns_(columns) {
+RowColumns::RowColumns(ColumnSet columns, std::uint32_t capacity)
+    : columns_(columns - ColumnSet::texts()), has_opt_in_(!(columns_ & ColumnSet::opt_in()).empty()) {
   std::size_t total = 0;
   for (const ColumnSpec& spec : kColumns) total += column_bytes(spec, capacity);
   memory_ = std::make_unique_for_overwrite<std::byte[]>(total);

@@ -16,6 +16,7 @@ namespace pwalk::schema {
 /// is known of them: which still have one value for all rows, which have nulls.
 class RowColumns {
  public:
+  /// Text columns are left to others.
   RowColumns(ColumnSet columns, std::uint32_t capacity);
 
   ColumnSet columns() const { return columns_; }
@@ -58,6 +59,7 @@ class RowColumns {
   const std::uint8_t* bitmap_of(Column column, std::uint32_t rows, std::uint32_t& null_count);
 
   ColumnSet columns_, varying_, with_nulls_;
+  bool has_opt_in_;
   std::unique_ptr<std::byte[]> memory_;
   std::array<std::byte*, kColumnCount> values_;
   Entry first_;
@@ -88,11 +90,13 @@ inline bool RowColumns::changes_a_constant(const Entry& entry) const {
 inline void RowColumns::store(std::uint32_t row, const Entry& entry, ColumnSet missing,
                               ColumnSet made_varying) {
   if (row == 0) start_with(entry);
-  for_each_field([&](auto column, auto member) {
+  const auto put = [&](auto column, auto member) {
     using Field = FieldType<column>;
     static_assert(sizeof(Field) == width_of(kColumns[column].element));
     std::memcpy(values_[column] + row * sizeof(Field), &(entry.*member), sizeof(Field));
-  });
+  };
+  for_fields_between<0, std::size_t(kFirstOptIn)>(put);
+  if (has_opt_in_) for_fields_between<std::size_t(kFirstOptIn), kColumnCount>(put);
   if (!made_varying.empty()) {
     varying_ = varying_ | made_varying;
     mask(made_varying, 0);

@@ -25,8 +25,8 @@ constexpr std::uint64_t kGoldenGamma = 0x9e3779b97f4a7c15;
 
 /// K_c: output c + 1 of SplitMix64 seeded with 0, made odd so that no value is lost in the product.
 constexpr auto kFactors = [] {
-  std::array<std::uint64_t, kColumnCount> factors{};
-  for (std::size_t c = 0; c < kColumnCount; ++c) factors[c] = avalanche((c + 1) * kGoldenGamma) | 1;
+  std::array<std::uint64_t, kFirstText + kTextColumnCount> factors{};
+  for (std::size_t c = 0; c < factors.size(); ++c) factors[c] = avalanche((c + 1) * kGoldenGamma) | 1;
   return factors;
 }();
 
@@ -94,6 +94,16 @@ void mark_nulls(Block& block, const ColumnView& column, std::uint64_t difference
     if (!column.is_valid(block.first + i)) block.sums[i] += difference;
 }
 
+void add_texts(Block& block, const TextView& text, std::size_t column) {
+  for (std::uint32_t i = 0; i < block.count; ++i) {
+    const std::uint32_t row = block.first + i;
+    const std::string_view value = text.at(row);
+    block.sums[i] += text.is_valid(row)
+                         ? XXH3_64bits(value.data(), value.size()) * kFactors[column] + presence_term(column)
+                         : null_term(column);
+  }
+}
+
 std::uint64_t finish(const Block& block) {
   std::uint64_t total = 0;
   for (std::uint32_t i = 0; i < block.count; ++i) total += avalanche(block.sums[i]);
@@ -118,6 +128,8 @@ std::uint64_t hash_content(const BatchContent& content, std::span<const std::uin
       if (column && !column.constant) add_values(block, column, kFactors[c]);
       if (column.null_count > 0) mark_nulls(block, column, null_term(c) - presence_term(c));
     }
+    for (std::size_t i = 0; i < content.texts.size(); ++i)
+      if (content.texts[i]) add_texts(block, content.texts[i], kFirstText + i);
     total += finish(block);
   }
   return total;

@@ -20,6 +20,11 @@ void read_column(const ColumnView& column, std::uint32_t rows) {
     sink = sink + column.at<std::uint64_t>(row) + (column.is_valid(row) ? 1 : 0);
 }
 
+void read_text(const TextView& text, std::uint32_t rows) {
+  for (std::uint32_t row = 0; text && row < rows; ++row)
+    for (const char c : text.at(row)) sink = sink + std::uint64_t(c) + (text.is_valid(row) ? 1 : 0);
+}
+
 void read_directories(const EntryBatchView& view) {
   std::string path;
   for (std::uint32_t i = 0; i < view.directory_count(); ++i) {
@@ -44,7 +49,8 @@ std::vector<AlignedBytes> make_bases() {
   Random random(20240229);
   for (const Values values : {Values::alike, Values::plausible, Values::wild}) {
     for (const std::size_t rows : {1, 9, 60}) {
-      const Built built = build(random_tree(random, rows, values, rows > 1), ColumnSet::all(), {});
+      const Built built = build(random_tree(random, rows, values, rows > 1),
+                                ColumnSet::all() | (rows == 9 ? ColumnSet::texts() : ColumnSet{}), {});
       for (const AlignedBytes& batch : built.batches) bases.push_back(batch);
     }
   }
@@ -57,6 +63,7 @@ bool read_if_sound(std::span<const std::byte> batch) {
   const auto view = EntryBatchView::check(batch);
   if (!view) return false;
   for (const ColumnSpec& spec : kColumns) read_column(view->column(spec.id), view->rows());
+  for (const TextColumnSpec& spec : kTextColumns) read_text(view->text(spec.id), view->rows());
   for (std::uint32_t row = 0; row < view->rows(); ++row) {
     if (view->path(row).find('\0') != std::string::npos) __builtin_trap();
   }

@@ -60,10 +60,20 @@ const std::vector<Wrong> kWrong{
     {"required_table", [](RawBatch& b) { b.without_records = true; }, "verifier rejects the structure"},
     {"too_many_tables", [](RawBatch& b) { b.columns.resize(70, b.columns.back()); },
      "verifier rejects the structure"},
-    {"version", [](RawBatch& b) { b.version = 2; }, "version 2, and only 1 can be read"},
+    {"version", [](RawBatch& b) { b.version = 1; }, "version 1, and only 2 can be read"},
     {"too_many_rows", [](RawBatch& b) { b.rows = 32768; }, "32768 rows, more than 32767"},
 
-    {"unknown_column", [](RawBatch& b) { b.columns[0].id = 19; }, "unknown column 19"},
+    {"unknown_column", [](RawBatch& b) { b.columns[0].id = 23; }, "unknown column 23"},
+    {"text_in_columns", [](RawBatch& b) { b.columns[0].id = 48; }, "unknown column 48"},
+    {"unknown_text", [](RawBatch& b) { b.texts[0].id = 50; }, "unknown text column 50"},
+    {"second_text", [](RawBatch& b) { b.texts.push_back(b.texts[0]); }, "second column 'target'"},
+    {"text_offsets_short", [](RawBatch& b) { b.texts[0].offsets.pop_back(); }, "'target offsets' has 4 elements, not 5,"},
+    {"text_offsets_descend", [](RawBatch& b) { b.texts[0].offsets = {0, 3, 0, 3, 3}; }, "'target offsets' descends"},
+    {"text_beyond", [](RawBatch& b) { b.texts[0].offsets.back() = 4; }, "'target offsets' ends with 4, not 3,"},
+    {"text_with_nul", [](RawBatch& b) { b.texts[0].bytes[1] = 0; }, "'target' holds NUL"},
+    {"text_null_with_value", [](RawBatch& b) { b.texts[0].valid = {{0b0101}}; }, "'target' has a value in row 1, which is null,"},
+    {"text_nulls_without_bitmap", [](RawBatch& b) { b.texts[0].valid.reset(); }, "nulls without a bitmap"},
+    {"text_misaligned", [](RawBatch& b) { b.misaligned = "text 48"; }, "'target' is not 64-byte aligned,"},
     {"second_column", [](RawBatch& b) { b.columns[1] = b.columns[0]; }, "second column 'type'"},
     {"values_short", [](RawBatch& b) { b.columns[1].values.pop_back(); }, "'size' has 31 elements, not 32"},
     {"values_long", [](RawBatch& b) { b.columns[1].values.push_back(0); }, "'size' has 33 elements, not 32"},
@@ -255,7 +265,8 @@ TEST(BatchChecker, SurvivesDamage) {
   for (int tree = 0; tree < 12; ++tree) {
     const auto values = Values(testing::below(random, 3));
     const Built built =
-        testing::build(testing::random_tree(random, 200, values, tree % 2 == 0), ColumnSet::all(), {});
+        testing::build(testing::random_tree(random, 200, values, tree % 2 == 0),
+                       ColumnSet::all() | (tree % 3 == 0 ? ColumnSet::texts() : ColumnSet{}), {});
     for (int damage = 0; damage < 2000; ++damage) {
       AlignedBytes bytes = built.batches.front();
       for (auto flips = 1 + testing::below(random, 4); flips > 0; --flips)

@@ -18,6 +18,12 @@ TEST(Columns, AreFoundByTheirUniqueNames) {
     EXPECT_TRUE(names.insert(spec.name).second) << spec.name;
     EXPECT_EQ(column_named(spec.name), spec.id);
   }
+  for (std::size_t i = 0; i < kTextColumns.size(); ++i) {
+    EXPECT_EQ(std::size_t(kTextColumns[i].id), kFirstText + i);
+    EXPECT_TRUE(names.insert(kTextColumns[i].name).second) << kTextColumns[i].name;
+    EXPECT_EQ(column_named(kTextColumns[i].name), kTextColumns[i].id);
+    EXPECT_EQ(name_of(kTextColumns[i].id), kTextColumns[i].name);
+  }
   EXPECT_EQ(column_named("Size"), std::nullopt);
   EXPECT_EQ(column_named(""), std::nullopt);
 }

@@ -37,6 +37,13 @@ Row row_of(const EntryBatchView& view, std::uint32_t i) {
     row.entry.*member = values.at<FieldType<column>>(i);
     if (values.is_valid(i)) row.entry.known.insert(kColumns[column].id);
   });
+  std::string Row::*const texts[] = {&Row::target, &Row::pool};
+  for (std::size_t text = 0; text < kTextColumnCount; ++text) {
+    const TextView& values = view.text(kTextColumns[text].id);
+    if (!values) continue;
+    row.*texts[text] = values.at(i);
+    if (values.is_valid(i)) row.entry.known.insert(kTextColumns[text].id);
+  }
   return row;
 }
 
@@ -84,6 +91,9 @@ void expect_same(const ReadBack& read, const std::vector<Listing>& tree, ColumnS
       EXPECT_EQ(read.rows[row].name, expected.name);
       EXPECT_EQ(read.directory_inodes[row], listing.inode);
       expect_same_entry(read.rows[row].entry, expected.entry, columns, expected.path());
+      const ColumnSet known = expected.entry.known & columns;
+      EXPECT_EQ(read.rows[row].target, known.has(Column::target) ? expected.target : "");
+      EXPECT_EQ(read.rows[row].pool, known.has(Column::pool) ? expected.pool : "");
       ++row;
     }
     if (!listing.has_record) continue;
@@ -145,6 +155,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Shape{Values::alike, true, ColumnSet::all(), {}},
                       Shape{Values::plausible, false, ColumnSet::all(), {}},
                       Shape{Values::plausible, true, kSomeColumns, {}},
+                      Shape{Values::plausible, true, ColumnSet::all() | ColumnSet::texts(), {}},
+                      Shape{Values::wild, false, ColumnSet{Column::type, Column::pool}, {.rows = 50, .bytes = 4096}},
                       Shape{Values::wild, false, ColumnSet::all(), {.rows = 7, .bytes = 64 * 1024}},
                       Shape{Values::wild, true, ColumnSet::all(), {.rows = 4096, .bytes = 16 * 1024}},
                       Shape{Values::wild, true, ColumnSet{}, {.rows = 100, .bytes = 8 * 1024}}));

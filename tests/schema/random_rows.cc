@@ -22,6 +22,8 @@ std::uint64_t test_seed() {
 Entry entry_of(const Row& row) {
   Entry entry = row.entry;
   entry.name = row.name;
+  entry.target = row.target;
+  entry.pool = row.pool;
   return entry;
 }
 
@@ -50,7 +52,9 @@ T plausible_value(Random& random, Values values) {
 
 Entry random_entry(Random& random, Values values, bool with_nulls) {
   Entry entry;
-  entry.known = ColumnSet::all();
+  entry.known = ColumnSet::all() | ColumnSet::texts();
+  for (const TextColumnSpec& spec : kTextColumns)
+    if (with_nulls && one_in(random, 2)) entry.known.erase(spec.id);
   for_each_field([&](auto column, auto member) {
     entry.*member = plausible_value<FieldType<column>>(random, values);
     if (with_nulls && one_in(random, 6)) entry.known.erase(kColumns[column].id);
@@ -74,7 +78,8 @@ std::vector<Listing> random_tree(Random& random, std::size_t rows, Values values
     listing.record = {random(), random(), std::uint8_t(below(random, 4)), std::uint32_t(below(random, 130)),
                       Operation(below(random, kOperationNames.size()))};
     for (auto n = std::min<std::size_t>(rows, below(random, 30)); n > 0; --n, --rows)
-      listing.rows.push_back({listing.path, random_name(random), random_entry(random, values, with_nulls)});
+      listing.rows.push_back({listing.path, random_name(random), random_entry(random, values, with_nulls),
+                              random_name(random), one_in(random, 2) ? "" : "pool"});
     if (listing.path.empty() && !listing.rows.empty() && one_in(random, 2)) listing.rows.front().name.clear();
     tree.push_back(std::move(listing));
   }

@@ -30,7 +30,8 @@ inline bool one_in(Random& random, std::uint64_t n) {
 struct Row {
   std::string directory;
   std::string name;
-  Entry entry;  ///< entry.name is empty; entry_of() fills it in
+  Entry entry;  ///< its texts are empty; entry_of() fills them in
+  std::string target, pool;
 
   std::string path() const { return directory + "/" + name; }
 };

@@ -18,6 +18,9 @@ class RawWriter {
     std::vector<flatbuffers::Offset<wire::ColumnData>> columns;
     for (const RawBatch::Column& column : batch_.columns) columns.push_back(write(column));
     const auto column_tables = buffer_.CreateVector(columns);
+    std::vector<flatbuffers::Offset<wire::TextData>> texts;
+    for (const RawBatch::Text& text : batch_.texts) texts.push_back(write(text));
+    const auto text_tables = buffer_.CreateVector(texts);
     const auto directory = vector("directory", batch_.directory);
     const auto name_offsets = vector("name_offsets", batch_.name_offsets);
     const auto name_bytes = bytes("name_bytes", batch_.name_bytes);
@@ -33,6 +36,7 @@ class RawWriter {
     root.add_directories(directories);
     if (!batch_.without_records) root.add_records(records);
     root.add_content_hash(batch_.content_hash);
+    if (!batch_.texts.empty()) root.add_texts(text_tables);
     // Not root.Finish(): it insists on the required fields.
     const flatbuffers::Offset<wire::EntryBatch> end(buffer_.EndTable(root.start_));
     buffer_.Finish(end, batch_.identifier.c_str());
@@ -58,6 +62,14 @@ class RawWriter {
     flatbuffers::Offset<flatbuffers::Vector<std::uint8_t>> valid;
     if (column.valid) valid = vector(name + " bitmap", *column.valid);
     return wire::CreateColumnData(buffer_, column.id, column.constant, values, column.null_count, valid);
+  }
+  flatbuffers::Offset<wire::TextData> write(const RawBatch::Text& text) {
+    const std::string name = "text " + std::to_string(text.id);
+    const auto offsets = vector(name + " offsets", text.offsets);
+    const auto data = bytes(name, text.bytes);
+    flatbuffers::Offset<flatbuffers::Vector<std::uint8_t>> valid;
+    if (text.valid) valid = vector(name + " bitmap", *text.valid);
+    return wire::CreateTextData(buffer_, text.id, offsets, data, text.null_count, valid);
   }
   flatbuffers::Offset<wire::DirectoryTable> write(const RawBatch::Directories& table) {
     const auto prefix = vector("directories.prefix", table.prefix);
@@ -111,6 +123,7 @@ RawBatch sound_batch() {
       {std::uint8_t(Column::uid), true, little_endian<std::uint32_t>({1000}), 0, {}},
       {std::uint8_t(Column::operation), true, {0}, 0, {}},
   };
+  batch.texts = {{std::uint8_t(Column::target), {0, 0, 3, 3, 3}, "../", 2, {{0b0011}}}};
   batch.directory = {0, 0, 1, 2};
   batch.name_offsets = {0, 1, 3, 6, 10};
   batch.name_bytes = "abbcccdddd";

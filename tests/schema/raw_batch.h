@@ -20,6 +20,13 @@ struct RawBatch {
     std::uint32_t null_count = 0;
     std::optional<std::vector<std::uint8_t>> valid;
   };
+  struct Text {
+    std::uint8_t id = 0;
+    std::vector<std::int32_t> offsets;
+    std::string bytes;
+    std::uint32_t null_count = 0;
+    std::optional<std::vector<std::uint8_t>> valid;
+  };
   struct Directories {
     std::vector<std::int32_t> prefix;
     std::vector<std::uint32_t> shared;
@@ -35,9 +42,10 @@ struct RawBatch {
     std::vector<std::uint8_t> operation;
   };
 
-  std::uint16_t version = 1;
+  std::uint16_t version = 2;
   std::uint32_t rows = 0;
   std::vector<Column> columns;
+  std::vector<Text> texts;
   std::vector<std::int16_t> directory;
   std::vector<std::int32_t> name_offsets;
   std::string name_bytes;

@@ -47,6 +47,15 @@ std::uint64_t hash_by_formula(const Row& row, ColumnSet columns) {
     std::memcpy(&value, &(row.entry.*member), sizeof(FieldType<column>));
     sum += row.entry.known.has(id) ? (value + column + 1) * factor : std::rotl(factor, 32);
   });
+  while (state != std::uint64_t(kFirstText) * 0x9e3779b97f4a7c15) split_mix(state);
+  const std::string* const texts[] = {&row.target, &row.pool};
+  for (std::size_t i = 0; i < kTextColumnCount; ++i) {
+    const std::uint64_t factor = split_mix(state) | 1;
+    const Column id = kTextColumns[i].id;
+    if (!columns.has(id)) continue;
+    const std::uint64_t value = XXH3_64bits(texts[i]->data(), texts[i]->size());
+    sum += row.entry.known.has(id) ? (value + kFirstText + i + 1) * factor : std::rotl(factor, 32);
+  }
   return finalised(sum);
 }
 
@@ -75,7 +84,8 @@ TEST(RowHash, IsTheFormula) {
   for (const Values values : {Values::alike, Values::plausible, Values::wild}) {
     for (const bool with_nulls : {false, true}) {
       const auto tree = testing::random_tree(random, 700, values, with_nulls);
-      for (const ColumnSet columns : {ColumnSet::all(), ColumnSet{Column::type, Column::btime}, ColumnSet{}})
+      for (const ColumnSet columns : {ColumnSet::all(), ColumnSet::all() | ColumnSet::texts(), ColumnSet{Column::type, Column::target},
+                                       ColumnSet{Column::type, Column::btime}, ColumnSet{}})
         EXPECT_EQ(hash_of(testing::build(tree, columns, {})), hash_by_formula(tree, columns));
     }
   }
@@ -123,7 +133,7 @@ TEST(RowHash, NoticesLossDoublingAndExchange) {
 
 TEST(RowHash, NoticesEveryColumnsEveryBit) {
   Random random(testing::test_seed());
-  Row row{"/some/directory", "name", testing::random_entry(random, Values::wild, false)};
+  Row row{"/some/directory", "name", testing::random_entry(random, Values::wild, false), {}, {}};
   row.entry.type = 'f';
   const auto hash = [](const Row& changed) {
     return hash_of(testing::build({{changed.directory, 0, {changed}, false, {}}}, ColumnSet::all(), {}));
@@ -155,7 +165,7 @@ TEST(RowHash, NoticesEveryColumnsEveryBit) {
 TEST(RowHash, TellsNullFromZeroAndFromAbsent) {
   for (const ColumnSpec& spec : kColumns) {
     if (spec.id == Column::type) continue;  // has no zero
-    Row row{"/d", "n", {}};
+    Row row{"/d", "n", {}, {}, {}};
     row.entry.known = ColumnSet::all();
     const auto hash = [&](ColumnSet columns) {
       return hash_of(testing::build({{row.directory, 0, {row}, false, {}}}, columns, {}));
@@ -170,9 +180,21 @@ TEST(RowHash, TellsNullFromZeroAndFromAbsent) {
   }
 }
 
+TEST(RowHash, NoticesTexts) {
+  const auto hash = [](std::string target, bool known) {
+    Row row{"/d", "n", {}, std::move(target), {}};
+    row.entry.known = ColumnSet::all();
+    if (known) row.entry.known.insert(Column::target);
+    return hash_of(testing::build({{"/d", 0, {row}, false, {}}}, ColumnSet::all() | ColumnSet{Column::target}, {}));
+  };
+  EXPECT_NE(hash("a", true), hash("b", true));
+  EXPECT_NE(hash("", true), hash("", false));
+  EXPECT_NE(hash("a", true), hash("", true));
+}
+
 TEST(RowHash, NoticesTheDirectoryAndTheName) {
   const auto hash = [](std::string directory, std::string name) {
-    Row row{directory, name, {}};
+    Row row{directory, name, {}, {}, {}};
     row.entry.known = ColumnSet::all();
     return hash_of(testing::build({{directory, 0, {row}, false, {}}}, ColumnSet::all(), {}));
   };

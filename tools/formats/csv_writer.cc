@@ -85,6 +85,11 @@ void CsvWriter::append_field(const OutputColumn& column, const schema::EntryBatc
     case OutputColumn::Source::name: return append_text(out, name_);
     case OutputColumn::Source::directory:
       return append_text(out, std::string_view(directory_).substr(0, directory_.size() - 1));
+    case OutputColumn::Source::text: {
+      const schema::TextView& text = batch.text(column.column);
+      const std::string_view value = text ? text.at(row) : std::string_view();
+      return append_text(out, for_terminal_ ? escaped(value) : std::string(value));
+    }
     case OutputColumn::Source::batch: break;
   }
   char value[kLongestValue];

@@ -105,6 +105,12 @@ void JsonlWriter::append_row(const schema::EntryBatchView& batch, const RowPath&
         break;
       case OutputColumn::Source::directory: append_json_text(out, column.name, path.directory()); break;
       case OutputColumn::Source::name: append_json_text(out, column.name, path.name()); break;
+      case OutputColumn::Source::text:
+        if (const schema::TextView& text = batch.text(column.column); text && text.is_valid(row))
+          append_json_text(out, column.name, text.at(row));
+        else
+          append_key(out, column.name), out += "null";
+        break;
       case OutputColumn::Source::batch:
         append_key(out, column.name);
         append_value(out, column.column, batch.column(column.column), row);

@@ -15,7 +15,7 @@ std::optional<OutputColumn> column_called(std::string_view name) {
   for (const OutputColumn& column : kTextColumns)
     if (column.name == name) return column;
   if (const auto id = schema::column_named(name))
-    return OutputColumn{schema::spec_of(*id).name, Source::batch, *id};
+    return OutputColumn{schema::name_of(*id), schema::is_text(*id) ? Source::text : Source::batch, *id};
   return std::nullopt;
 }
 
@@ -23,6 +23,7 @@ std::string every_name() {
   std::string names;
   for (const OutputColumn& column : kTextColumns) names += std::string(column.name) + ", ";
   for (const schema::ColumnSpec& spec : schema::kColumns) names += std::string(spec.name) + ", ";
+  for (const schema::TextColumnSpec& spec : schema::kTextColumns) names += std::string(spec.name) + ", ";
   names.resize(names.size() - 2);
   return names;
 }
@@ -48,7 +49,8 @@ std::vector<OutputColumn> default_csv_columns() {
 
 std::vector<OutputColumn> default_jsonl_columns() {
   std::vector<OutputColumn> columns{kTextColumns[0]};
-  for (const schema::ColumnSpec& spec : schema::kColumns) columns.push_back({spec.name, Source::batch, spec.id});
+  for (const schema::ColumnSpec& spec : schema::kColumns)
+    if (!schema::ColumnSet::opt_in().has(spec.id)) columns.push_back({spec.name, Source::batch, spec.id});
   return columns;
 }
 

@@ -10,10 +10,10 @@ namespace pwalk::tools {
 
 /// One column as it is printed: text that is put together, or a column of the batch.
 struct OutputColumn {
-  enum class Source : std::uint8_t { path, directory, name, batch };
+  enum class Source : std::uint8_t { path, directory, name, batch, text };
   std::string_view name;
   Source source = Source::batch;
-  schema::Column column = schema::Column::type;  ///< with Source::batch
+  schema::Column column = schema::Column::type;  ///< with Source::batch and text
 };
 
 /// The columns of a comma-separated list. EINVAL: which name is unknown, or that
@@ -23,7 +23,7 @@ Result<std::vector<OutputColumn>> parse_output_columns(std::string_view list);
 /// path,type,inode,device,mode,nlink,uid,gid,size,blocks,atime,mtime,ctime,btime,error,flags
 std::vector<OutputColumn> default_csv_columns();
 
-/// The path and everything a batch can hold.
+/// The path and everything that is fetched without being asked for.
 std::vector<OutputColumn> default_jsonl_columns();
 
 }  // namespace pwalk::tools

@@ -40,6 +40,8 @@ Result<ScanFacts> decode_facts(std::span<const std::byte> bytes) {
   facts.started_ns = read->started_ns();
   for (const schema::ColumnSpec& spec : schema::kColumns)
     if (read->columns() >> unsigned(spec.id) & 1) facts.columns.insert(spec.id);
+  for (const schema::TextColumnSpec& spec : schema::kTextColumns)
+    if (read->columns() >> unsigned(spec.id) & 1) facts.columns.insert(spec.id);
   if (read->roots())
     for (const wire::Root* root : *read->roots()) facts.roots.push_back(get(root->path()));
   for (const std::string& root : facts.roots)

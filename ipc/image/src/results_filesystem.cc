@@ -119,6 +119,14 @@ schema::Entry EntryRef::load() const {
   entry.name = name();
   for (const schema::ColumnSpec& spec : schema::kColumns)
     if (has(spec.id)) entry.known.insert(spec.id);
+  for (const schema::TextColumnSpec& spec : schema::kTextColumns)
+    if (has(spec.id)) entry.known.insert(spec.id);
+  entry.target = text(Column::target);
+  entry.pool = text(Column::pool);
+  entry.project = get<std::uint32_t>(Column::project);
+  entry.stripe_count = get<std::uint32_t>(Column::stripe_count);
+  entry.stripe_size = get<std::uint64_t>(Column::stripe_size);
+  entry.mdt = get<std::uint32_t>(Column::mdt);
   entry.type = type();
   entry.flags = get<decltype(entry.flags)>(Column::flags);
   entry.operation = get<schema::Operation>(Column::operation);

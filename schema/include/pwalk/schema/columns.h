@@ -31,6 +31,13 @@ enum class Column : std::uint8_t {
   error,
   operation,
   flags,
+  project,
+  stripe_count,
+  stripe_size,
+  mdt,
+  // Text of any length; what follows the fixed-width columns above must stay below 48.
+  target = 48,
+  pool,
 };
 
 /// What one element of a column is, in numpy's words.
@@ -69,29 +76,75 @@ inline constexpr std::array kColumns{
     ColumnSpec{Column::error, "error", ElementType::u4, "I", "errno of the failed operation, or 0"},
     ColumnSpec{Column::operation, "operation", ElementType::u1, "C", "which call failed, see Operation"},
     ColumnSpec{Column::flags, "flags", ElementType::u4, "I", "bits, see EntryFlag"},
+    ColumnSpec{Column::project, "project", ElementType::u4, "I", "project id (quota) of files and directories"},
+    ColumnSpec{Column::stripe_count, "stripe_count", ElementType::u4, "I", "storage targets a file is spread over"},
+    ColumnSpec{Column::stripe_size, "stripe_size", ElementType::u8, "L", "bytes on one target before the next"},
+    ColumnSpec{Column::mdt, "mdt", ElementType::u4, "I", "metadata server of the entry's directory"},
 };
 inline constexpr std::size_t kColumnCount = kColumns.size();
 
+/// From here on columns are fetched only when they are asked for.
+inline constexpr Column kFirstOptIn = Column::project;
+
+/// A column whose values are bytes of any length but NUL: offsets and data, as for names.
+struct TextColumnSpec {
+  Column id;
+  std::string_view name;
+  std::string_view meaning;
+};
+
+/// All of them are opt-in. Row i of the table is column kFirstText + i.
+inline constexpr std::array kTextColumns{
+    TextColumnSpec{Column::target, "target", "text of a symbolic link"},
+    TextColumnSpec{Column::pool, "pool", "pool of storage targets a file was put into"},
+};
+inline constexpr std::size_t kTextColumnCount = kTextColumns.size();
+inline constexpr std::size_t kFirstText = std::size_t(Column::target);
+
+constexpr bool is_text(Column column) {
+  return std::size_t(column) >= kFirstText;
+}
+
+/// Of a fixed-width column.
 constexpr const ColumnSpec& spec_of(Column column) {
   return kColumns[std::size_t(column)];
+}
+
+constexpr std::string_view name_of(Column column) {
+  return is_text(column) ? kTextColumns[std::size_t(column) - kFirstText].name : spec_of(column).name;
 }
 
 constexpr std::optional<Column> column_named(std::string_view name) {
   for (const ColumnSpec& spec : kColumns)
     if (spec.name == name) return spec.id;
+  for (const TextColumnSpec& spec : kTextColumns)
+    if (spec.name == name) return spec.id;
   return std::nullopt;
 }
 
-/// A set of fixed-width columns (`directory` and `name` are always there).
+/// A set of columns (`directory` and `name` are always there).
 class ColumnSet {
  public:
   constexpr ColumnSet() = default;
   constexpr ColumnSet(std::initializer_list<Column> columns) {
     for (Column column : columns) insert(column);
   }
+  /// Every fixed-width column.
   static constexpr ColumnSet all() {
     ColumnSet set;
     for (const ColumnSpec& spec : kColumns) set.insert(spec.id);
+    return set;
+  }
+  static constexpr ColumnSet texts() {
+    ColumnSet set;
+    for (const TextColumnSpec& spec : kTextColumns) set.insert(spec.id);
+    return set;
+  }
+  /// Those that are fetched only when asked for.
+  static constexpr ColumnSet opt_in() {
+    ColumnSet set = texts();
+    for (const ColumnSpec& spec : kColumns)
+      if (spec.id >= kFirstOptIn) set.insert(spec.id);
     return set;
   }
   constexpr bool has(Column column) const { return bits_ >> unsigned(column) & 1; }

@@ -47,6 +47,21 @@ struct ColumnView {
   }
 };
 
+/// One text column, pointing into the batch. A null row's text is empty.
+struct TextView {
+  std::span<const std::int32_t> offsets;  ///< rows + 1; empty: the batch lacks this column
+  std::string_view bytes;
+  std::uint32_t null_count = 0;
+  const std::uint8_t* valid = nullptr;  ///< Arrow bitmap; null when null_count is 0
+
+  explicit operator bool() const { return !offsets.empty(); }
+  bool is_valid(std::uint32_t row) const { return !valid || (valid[row / 8] >> (row % 8) & 1); }
+  std::string_view at(std::uint32_t row) const {
+    const auto from = std::size_t(offsets[row]);
+    return bytes.substr(from, std::size_t(offsets[row + 1]) - from);
+  }
+};
+
 /// A directory record as it stands in a batch.
 struct PlacedRecord {
   std::uint32_t directory = 0;  ///< row of the directory table
@@ -69,7 +84,10 @@ class EntryBatchView {
   /// The same rows with these columns only: the others are as if never fetched
   /// (`directory` and `name` stay). For handing out; its rows no longer have the content hash.
   EntryBatchView limited_to(ColumnSet wanted) const;
+  /// A fixed-width column.
   const ColumnView& column(Column column) const { return views_[std::size_t(column)]; }
+  /// A text column.
+  const TextView& text(Column column) const { return texts_[std::size_t(column) - kFirstText]; }
 
   std::span<const std::int32_t> name_offsets() const { return name_offsets_; }
   std::string_view name_bytes() const { return name_bytes_; }
@@ -114,6 +132,7 @@ class EntryBatchView {
   std::uint32_t rows_ = 0;
   ColumnSet columns_;
   ColumnView views_[kColumnCount];
+  TextView texts_[kTextColumnCount];
   std::span<const std::int32_t> name_offsets_;
   std::string_view name_bytes_;
   std::span<const std::int16_t> directory_;

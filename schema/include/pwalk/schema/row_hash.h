@@ -13,7 +13,7 @@ namespace pwalk::schema {
 /// is no defence against someone who chooses the rows.
 ///
 ///   sum = Σ_rows mix(XXH3_64(name, seed = XXH3_64(directory path)) + Σ_c term_c)
-///   term_c = (value + c + 1) · K_c    where the column has a value, zero-extended to 64 bits
+///   term_c = (value + c + 1) · K_c    where the column has a value, zero-extended to 64 bits; of a text XXH3_64(text)
 ///            rotl(K_c, 32)            where it is null
 ///            0                        where the batch lacks the column
 ///   mix    = SplitMix64's finaliser

@@ -21,6 +21,7 @@ class EntryRef {
   std::string_view name() const { return batch_->name(row_); }
   /// The column was fetched and its value is known for this row.
   bool has(schema::Column column) const {
+    if (schema::is_text(column)) return batch_->text(column) && batch_->text(column).is_valid(row_);
     const schema::ColumnView& view = batch_->column(column);
     return view && view.is_valid(row_);
   }
@@ -29,6 +30,11 @@ class EntryRef {
   T get(schema::Column column) const {
     const schema::ColumnView& view = batch_->column(column);
     return view ? view.at<T>(row_) : T{};
+  }
+  /// Of a text column: likewise empty. Borrowed from the image.
+  std::string_view text(schema::Column column) const {
+    const schema::TextView& view = batch_->text(column);
+    return view ? view.at(row_) : std::string_view();
   }
   char type() const {
     const auto& view = batch_->column(schema::Column::type);
