@@ -16,6 +16,7 @@ constexpr Heading heading_of() {
   if constexpr (std::is_same_v<Group, AttributeOptions>) return {"What of each", Listing::line};
   if constexpr (std::is_same_v<Group, ThreadOptions>) return {"Threads", Listing::name};
   if constexpr (std::is_same_v<Group, KernelOptions>) return {"System calls", Listing::name};
+  if constexpr (std::is_same_v<Group, EtiquetteOptions>) return {"Etiquette", Listing::name};
   if constexpr (std::is_same_v<Group, KernelProgramOptions>) return {"In the kernel (eBPF)", Listing::name};
   if constexpr (std::is_same_v<Group, BatchOptions>) return {"Batches", Listing::name};
   return {"Other", Listing::name};

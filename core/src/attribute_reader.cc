@@ -136,6 +136,7 @@ Identity identity_of(const struct ::statx& answer) {
 }
 
 void describe(const struct ::statx& answer, ColumnSet wanted, Entry& entry) {
+  wanted = wanted - ColumnSet::opt_in();  // these come from elsewhere
   entry.type = letter_of_mode(answer.stx_mode);
   const bool all = (answer.stx_mask & kEverything) == kEverything;
   entry.known = all ? wanted : given(wanted, answer.stx_mask);

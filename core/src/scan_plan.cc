@@ -7,6 +7,7 @@
 
 #include "attribute_reader.h"
 #include "bpf_filter.h"
+#include "mount_profiles.h"
 #include "mount_table.h"
 #include "name_filter.h"
 #include "root_path.h"
@@ -45,6 +46,7 @@ std::string_view word_of(Profile profile) {
 std::string column_words() {
   std::string words = "directory, name";
   for (const schema::ColumnSpec& spec : schema::kColumns) words.append(", ").append(spec.name);
+  for (const schema::TextColumnSpec& spec : schema::kTextColumns) words.append(", ").append(spec.name);
   return words;
 }
 
@@ -54,7 +56,7 @@ ColumnSet always_there() {
 }
 
 Result<ColumnSet> columns_from(const AttributeOptions& asked) {
-  if (!asked.columns) return asked.no_stat ? always_there() : ColumnSet::all();
+  if (!asked.columns) return asked.no_stat ? always_there() : ColumnSet::all() - ColumnSet::opt_in();
   ColumnSet columns = always_there();
   std::string_view list = *asked.columns;
   for (bool more = true; more;) {
@@ -145,6 +147,7 @@ class PlanResolver {
     for (const std::string& given : roots) {
       plan_.roots.push_back(resolved(given, working_directory.value_or("/")));
       explain_root(plan_.roots.back());
+      explain_mounts_below(plan_.roots.back());
     }
     return {};
   }
@@ -164,20 +167,38 @@ class PlanResolver {
     if (result < 0) {
       root.error = -result;
     } else if (const Identity identity = identity_of(answer); true) {
+      root.mount_id = identity.mount, root.device = identity.device;
       if (const Mount* mount = mounts_.find(identity.mount, identity.device))
         root.mount = mount->point, root.filesystem = mount->filesystem;
     }
-    root.profile = profile_for(root.filesystem);
+    const bool known = root.error != 0 || !root.filesystem.empty();
+    root.profile = profile_for(root.filesystem, known ? 0 : calls_.filesystem_magic(given.c_str()));
     root.split_names = plan_.options.threads.work_stealing ? tuning_of(root.profile).split_names : 0;
-    const Coherence asked = plan_.options.attributes.coherence;
-    root.coherence = asked == Coherence::by_profile ? tuning_of(root.profile).coherence : asked;
+    root.coherence = coherence_for(root.profile);
     return root;
   }
 
-  Profile profile_for(const std::string& filesystem) const {
+  Profile profile_for(const std::string& filesystem, std::uint64_t magic = 0) const {
     const KernelOptions& asked = plan_.options.kernel;
     if (asked.profile != Profile::automatic) return asked.profile;
-    return asked.detect_filesystem ? profile_of_filesystem(filesystem) : Profile::local;
+    return asked.detect_filesystem ? profile_of_mount(filesystem, magic) : Profile::local;
+  }
+
+  /// What is mounted below a root and will be walked in another way than it.
+  void explain_mounts_below(const PlannedRoot& root) {
+    if (root.error != 0 || plan_.options.traversal.one_file_system) return;
+    const std::string above = root.path == "/" ? "/" : root.path + "/";
+    for (const Mount& mount : mounts_.mounts()) {
+      const Profile profile = profile_for(mount.filesystem);
+      if (profile == root.profile || mount.point.compare(0, above.size(), above) != 0) continue;
+      decide("mount " + mount.point, fmt::format("profile {}, coherence {}", word_of(profile), word_of(coherence_for(profile))),
+             fmt::format("{}, below {}", mount.filesystem, root.path));
+    }
+  }
+
+  Coherence coherence_for(Profile profile) const {
+    const Coherence asked = plan_.options.attributes.coherence;
+    return asked == Coherence::by_profile ? tuning_of(profile).coherence : asked;
   }
 
   void explain_root(const PlannedRoot& root) {
@@ -266,6 +287,8 @@ class PlanResolver {
     decide("directories", fmt::format("{} with {} KiB", asked.use_getdents ? "getdents64" : "readdir", plan_.dirent_buffer_bytes / 1024),
            asked.readahead_kb ? "--readahead-kb" : "by profile");
     explain_attributes();
+    if (const auto& most = plan_.options.etiquette.max_ops_per_second)
+      decide("system calls", fmt::format("at most {} in a second", *most), "--max-ops-per-second");
     decide("waiting directories", fmt::format("{} MiB", plan_.frontier_bytes >> 20),
            "above it a thread goes deep before it goes on");
     decide("batches", fmt::format("{} rows or {} ms", plan_.options.batch.batch_size, plan_.options.batch.batch_age_ms), "");

@@ -1,5 +1,6 @@
 #include "pwalk/scanner.h"
 
+#include "sys/paced_calls.h"
 #include "walk.h"
 #include "worker_crew.h"
 
@@ -8,18 +9,25 @@ namespace pwalk {
 struct Scanner::Impl {
   Impl(ScanPlan scan_plan, BatchSink& sink, const sys::Calls& calls)
       : plan(std::move(scan_plan)),
-        walk(plan, sink, calls,
+        paced(pace(plan, calls)),
+        walk(plan, sink, paced ? *paced : calls, stop,
              NameFilter::make(plan.exclude_globs, plan.options.traversal.include, plan.options.traversal.ignore_snapshots,
                               plan.filter_names)
                  .value()),
         crew(walk) {}
 
+  std::unique_ptr<sys::PacedCalls> pace(const ScanPlan& scan_plan, const sys::Calls& calls) const {
+    const auto& most = scan_plan.options.etiquette.max_ops_per_second;
+    return most ? std::make_unique<sys::PacedCalls>(calls, *most, stop) : nullptr;
+  }
   std::vector<NodePtr> root_nodes();
   RootStats root_stats(std::uint32_t root) const;
   template <class Sampler>
   LatencyQuantiles latency(Sampler WorkerStats::* sampler) const;
 
   const ScanPlan plan;
+  std::atomic<bool> stop{false};  ///< see Walk::stop
+  const std::unique_ptr<sys::PacedCalls> paced;
   Walk walk;
   WorkerCrew crew;
 };
@@ -91,6 +99,7 @@ RootStats Scanner::Impl::root_stats(std::uint32_t root) const {
   stats.mount = planned.mount;
   stats.filesystem = planned.filesystem;
   stats.profile = OptionValue<Profile>::print(planned.profile);
+  stats.mounts = walk.mounts.entered(root);
   std::uint64_t finished = 0, pushed = 1;  // the root itself
   crew.for_each([&](const Worker& worker) { finished += worker.stats().tallies[root].finished(); });
   crew.for_each([&](const Worker& worker) {

@@ -44,7 +44,11 @@ const TuningProfile& tuning_of(Profile profile) {
 }
 
 Profile profile_of_filesystem(std::string_view filesystem) {
-  if (filesystem.substr(0, 5) == "fuse.") return Profile::fuse;
+  if (filesystem.substr(0, 5) == "fuse.") {
+    // Clients of parallel file systems that go through FUSE name themselves so.
+    const Profile inner = profile_of_filesystem(filesystem.substr(5));
+    return inner == Profile::local ? Profile::fuse : inner;
+  }
   for (const NamedType& type : kTypes)
     if (type.filesystem == filesystem) return type.profile;
   return Profile::local;

@@ -7,6 +7,7 @@
 
 #include "attribute_reader.h"
 #include "frontier.h"
+#include "mount_profiles.h"
 #include "name_filter.h"
 #include "open_directories.h"
 #include "pwalk/batch_sink.h"
@@ -18,14 +19,17 @@ namespace pwalk {
 
 /// What all workers of one walk share.
 struct Walk {
-  Walk(const ScanPlan& scan_plan, BatchSink& batch_sink, const sys::Calls& system_calls, NameFilter name_filter)
+  Walk(const ScanPlan& scan_plan, BatchSink& batch_sink, const sys::Calls& system_calls,
+       std::atomic<bool>& stop_flag, NameFilter name_filter)
       : plan(scan_plan),
         sink(batch_sink),
         calls(system_calls),
         filter(std::move(name_filter)),
+        stop(stop_flag),
         attributes(system_calls, scan_plan.use_statx),
         directories(system_calls, attributes, scan_plan.descriptor_budget, scan_plan.most_threads, stop),
         cut_short(new std::atomic<bool>[scan_plan.roots.size()]{}),
+        mounts(scan_plan, system_calls),
         frontier(scan_plan.most_threads, scan_plan.frontier_bytes, scan_plan.options.threads.work_stealing) {}
 
   const ScanPlan& plan;
@@ -34,11 +38,12 @@ struct Walk {
   const NameFilter filter;
   /// Set once, by cancel(), a sink that refuses, or a lack of memory. Relaxed:
   /// workers notice a name later.
-  std::atomic<bool> stop{false};
+  std::atomic<bool>& stop;
   const AttributeReader attributes;
   OpenDirectories directories;
   /// Per root: something below it was never looked at. Relaxed: read after the end.
   const std::unique_ptr<std::atomic<bool>[]> cut_short;
+  MountProfiles mounts;
   Frontier frontier;  ///< what is left in it at the end refers to all above
   SplitDirectories split{frontier};
 };

@@ -60,7 +60,8 @@ Worker::Worker(unsigned number, Walk& walk)
       bare_columns_(without_stat(plan_.columns)),
       stats_(plan_.roots.size()),
       writer_(number, plan_, walk.sink, walk.calls, stats_),
-      reader_(walk.calls, plan_.dirent_buffer_bytes, plan_.options.kernel.use_getdents) {}
+      reader_(walk.calls, plan_.dirent_buffer_bytes, plan_.options.kernel.use_getdents),
+      opt_in_(walk.calls, plan_.columns) {}
 
 void Worker::run() {
   stats_.time.begin(walk_.calls.monotonic_ns());
@@ -137,7 +138,7 @@ bool Worker::open(Visit& visit, int& fd) {
   const bool was_known = visit.node->identity().known;
   visit.holds = Visit::Holds::nothing;
   visit.is_reported = true;
-  const Opened opened = stats_.open.time([&] { return walk_.calls.monotonic_ns(); },
+  const Opened opened = stats_.open.time([&] { return walk_.calls.service_ns(); },
                                          [&] { return walk_.directories.open(*visit.node, number_); });
   if (!opened) {
     // ENOTDIR: something else has taken its name; O_NOFOLLOW refuses links so.
@@ -174,10 +175,21 @@ bool Worker::revive(Visit& visit, int fd) {
   return visit.lost_position = true;
 }
 
+// Neighbours mostly lie on the same mount.
+void Worker::tune(const DirectoryNode& node, int fd) {
+  const Identity& identity = node.identity();
+  if (node.root() != tuned_root_ || identity.mount != tuned_mount_ || identity.device != tuned_device_) {
+    tuning_ = walk_.mounts.tuning_of(node.root(), identity, fd);
+    tuned_root_ = node.root(), tuned_mount_ = identity.mount, tuned_device_ = identity.device;
+  }
+  if (opt_in_.wants_any()) opt_in_.enter(fd, tuning_.profile);
+}
+
 void Worker::read(Visit& visit, int fd) {
   path_ = cursor_.move_to(visit.node, plan_.roots[visit.node->root()].path);
   writer_.enter(path_, visit.node->identity().inode);
   reader_.leave();
+  tune(*visit.node, fd);
   try {
     read_blocks(visit, fd);
   } catch (const std::bad_alloc&) {
@@ -266,6 +278,7 @@ void Worker::help(SplitDirectories::Help job) {
   try {
     path_ = cursor_.move_to(visit.node, plan_.roots[visit.node->root()].path);
     writer_.enter(path_, visit.node->identity().inode);
+    tune(*visit.node, split.fd);
     take_part(visit, split.fd, job.part);
   } catch (const std::bad_alloc&) {
     run_out_of_memory();
@@ -297,7 +310,7 @@ int Worker::read_block(Visit& visit, int fd) {
       if (const int moved = walk_.calls.seek(fd, visit.position.next); moved < 0) return moved;
     visit.lost_position = false;
     const std::size_t limit = walk_.frontier.is_far_above_share(number_) ? kSmallBlock : 0;
-    return stats_.getdents.time([&] { return walk_.calls.monotonic_ns(); },
+    return stats_.getdents.time([&] { return walk_.calls.service_ns(); },
                                 [&] { return reader_.fill(fd, visit.position, limit); });
   };
   const int got = fill();
@@ -355,9 +368,10 @@ void Worker::report(Visit& visit) {
     ++tally_of(visit).mine.skipped;
     return;
   }
+  if (opt_in_.wants_any() && entry.error == 0) opt_in_.read(fd, found.name.data(), entry);
   const bool enter = may_enter(visit, found, identity, entry);
   if (emit(visit, entry) && enter) queue(visit, found, identity);
-  if (++names_since_look_ >= kNamesPerLook || plan_.roots[visit.node->root()].profile != Profile::local) {
+  if (++names_since_look_ >= kNamesPerLook || tuning_.profile != Profile::local) {
     names_since_look_ = 0;
     writer_.flush_if_old();
   }
@@ -393,10 +407,10 @@ std::string_view Worker::path_below_root(std::string_view name) {
   const char* const name = found.name.data();
   const bool follow = plan_.options.traversal.follow_links;
   struct ::statx answer;
-  int result = ask_once(fd, name, flags_for(visit, follow), mask, answer);
-  if (result == -ESTALE && revive(visit, fd)) result = ask_once(fd, name, flags_for(visit, follow), mask, answer);
+  int result = ask_once(fd, name, flags_for(follow), mask, answer);
+  if (result == -ESTALE && revive(visit, fd)) result = ask_once(fd, name, flags_for(follow), mask, answer);
   if (follow && result == -ENOENT)  // a broken link: itself
-    result = ask_once(fd, name, flags_for(visit, false), mask, answer);
+    result = ask_once(fd, name, flags_for(false), mask, answer);
   if (result < 0) {
     if (is_gone(result))
       entry.flags |= schema::kVanished;
@@ -405,7 +419,7 @@ std::string_view Worker::path_below_root(std::string_view name) {
     return {};
   }
   describe(answer, plan_.statx_mask != 0 ? plan_.columns : bare_columns_, entry);
-  if (walk_.attributes.is_lazy(plan_.roots[visit.node->root()].coherence)) entry.flags |= schema::kLazy;
+  if (walk_.attributes.is_lazy(tuning_.coherence)) entry.flags |= schema::kLazy;
   Identity identity = identity_of(answer);
   // Opening it will mount something: what it is then is another question.
   if (answer.stx_attributes & STATX_ATTR_AUTOMOUNT) identity.known = false;
@@ -413,12 +427,12 @@ std::string_view Worker::path_below_root(std::string_view name) {
 }
 
 [[gnu::always_inline]] inline int Worker::ask_once(int fd, const char* name, int flags, unsigned mask, struct ::statx& answer) {
-  return stats_.statx.time([&] { return walk_.calls.monotonic_ns(); },
+  return stats_.statx.time([&] { return walk_.calls.service_ns(); },
                            [&] { return walk_.attributes.read(fd, name, flags, mask, answer); });
 }
 
-[[gnu::always_inline]] inline int Worker::flags_for(const Visit& visit, bool follow) const {
-  return statx_flags(follow, plan_.roots[visit.node->root()].coherence);
+[[gnu::always_inline]] inline int Worker::flags_for(bool follow) const {
+  return statx_flags(follow, tuning_.coherence);
 }
 
 // Also sets the flags that tell why not.
@@ -507,6 +521,8 @@ bool Worker::visit_root(Visit& visit) {
     describe(answer, plan_.statx_mask != 0 ? plan_.columns : bare_columns_, entry);
     if (walk_.attributes.is_lazy(root.coherence)) entry.flags |= schema::kLazy;
     visit.node->settle(identity_of(answer));
+    opt_in_.enter(AT_FDCWD, root.profile);
+    if (opt_in_.wants_any()) opt_in_.read(AT_FDCWD, root.given.c_str(), entry);
   }
   writer_.enter(std::string_view(root.path).substr(0, slash), 0);
   if (!emit(visit, entry)) ++tally_of(visit).mine.errors;

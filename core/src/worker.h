@@ -6,6 +6,7 @@
 #include "batch_writer.h"
 #include "dir_reader.h"
 #include "directory_visit.h"
+#include "opt_in_reader.h"
 #include "path_cursor.h"
 #include "walk.h"
 #include "worker_stats.h"
@@ -63,7 +64,8 @@ class Worker {
   Identity ask(Visit& visit, int fd, const Dirent& found, schema::Entry& entry);
   int ask_once(int fd, const char* name, int flags, unsigned mask, struct ::statx& answer);
   unsigned mask_for(const Dirent& found) const;
-  int flags_for(const Visit& visit, bool follow) const;
+  int flags_for(bool follow) const;
+  void tune(const DirectoryNode& node, int fd);
   bool may_enter(const Visit& visit, const Dirent& found, const Identity& identity, schema::Entry& entry) const;
   void queue(Visit& visit, const Dirent& found, const Identity& identity);
   void refuse_long_path(Visit& visit, std::string_view name);
@@ -87,7 +89,11 @@ class Worker {
   WorkerStats stats_;
   BatchWriter writer_;
   DirReader reader_;
+  OptInReader opt_in_;
   PathCursor cursor_;
+  MountTuning tuning_;            ///< of the directory being read
+  std::uint32_t tuned_root_ = ~0u;
+  std::uint64_t tuned_mount_ = 0, tuned_device_ = 0;
   std::string_view path_;         ///< of the directory being read
   std::string scratch_;
   std::optional<SplitDirectory> split_;  ///< the directory being read, once parts of it were dealt out

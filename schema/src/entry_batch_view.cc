@@ -14,6 +14,8 @@ EntryBatchView EntryBatchView::limited_to(ColumnSet wanted) const {
   limited.columns_ = columns_ & wanted;
   for (const ColumnSpec& spec : kColumns)
     if (!limited.columns_.has(spec.id)) limited.views_[std::size_t(spec.id)] = {};
+  for (const TextColumnSpec& spec : kTextColumns)
+    if (!limited.columns_.has(spec.id)) limited.texts_[std::size_t(spec.id) - kFirstText] = {};
   return limited;
 }
 

@@ -36,7 +36,7 @@ class FaultyCalls : public sys::Calls {
     --open_;
     Calls::close(fd);
   }
-  void sleep(std::chrono::milliseconds) const override { ++sleeps; }
+  void sleep(std::chrono::nanoseconds) const override { ++sleeps; }
   void raise_descriptor_limit(std::uint64_t) const override {}
   mutable std::atomic<unsigned> sleeps{0};
 

@@ -66,12 +66,26 @@ ordered_json worker_efficiency(const ScanStats& stats) {
   return shares;
 }
 
+/// Mounts entered below a root.
+ordered_json mount_objects(const std::vector<MountStats>& mounts) {
+  auto objects = ordered_json::array();
+  for (const MountStats& mount : mounts) {
+    ordered_json object;
+    put_path(object, "mount", mount.mount);
+    object["filesystem"] = mount.filesystem;
+    object["profile"] = mount.profile;
+    objects.push_back(std::move(object));
+  }
+  return objects;
+}
+
 ordered_json root_object(const RootStats& root) {
   ordered_json object;
   put_path(object, "path", root.path);
   put_path(object, "mount", root.mount);
   object["filesystem"] = root.filesystem;
   object["profile"] = root.profile;
+  object["mounts"] = mount_objects(root.mounts);
   put_counts(object["counts"], root.counts);
   object["complete"] = root.complete;
   return object;

@@ -99,6 +99,16 @@ inline constexpr std::tuple kKernelSpecs{
     OptionSpec{"detect-filesystem", &KernelOptions::detect_filesystem, "", "detect the profile per root (default); without it, local"},
 };
 
+/// How considerate a walk is of whoever serves it.
+struct EtiquetteOptions {
+  std::optional<std::uint32_t> max_ops_per_second;
+  friend bool operator==(const EtiquetteOptions&, const EtiquetteOptions&) = default;
+};
+inline constexpr std::tuple kEtiquetteSpecs{
+    OptionSpec{"max-ops-per-second", &EtiquetteOptions::max_ops_per_second, "N",
+               "make at most N metadata system calls in any second, all threads together", 1, 1'000'000'000},
+};
+
 /// What programs in the kernel (eBPF) do for a walk.
 struct KernelProgramOptions {
   std::optional<std::string> filter_names;  ///< comma-separated
@@ -131,6 +141,7 @@ struct ScanOptions {
   AttributeOptions attributes;
   ThreadOptions threads;
   KernelOptions kernel;
+  EtiquetteOptions etiquette;
   KernelProgramOptions programs;
   BatchOptions batch;
   friend bool operator==(const ScanOptions&, const ScanOptions&) = default;
@@ -146,6 +157,7 @@ void for_each_scan_option(Options& options, Visit&& visit) {
   each(options.attributes, kAttributeSpecs);
   each(options.threads, kThreadSpecs);
   each(options.kernel, kKernelSpecs);
+  each(options.etiquette, kEtiquetteSpecs);
   each(options.programs, kKernelProgramSpecs);
   each(options.batch, kBatchSpecs);
 }

@@ -22,6 +22,8 @@ struct PlannedRoot {
   std::string path;        ///< absolute and lexical; what rows show
   std::string mount;       ///< mount point, "" if it could not be told
   std::string filesystem;  ///< type as in mountinfo
+  std::uint64_t mount_id = 0;  ///< 0: not known
+  std::uint64_t device = 0;
   Profile profile = Profile::local;
   Coherence coherence = Coherence::normal;
   unsigned split_names = 0;  ///< names per part when idle threads help with a large directory; 0: they do not

@@ -35,11 +35,17 @@ struct WorkerTime {
   double efficiency() const { return total_ns ? double(total_ns - idle_ns) / double(total_ns) : 0; }
 };
 
+/// A mount that a walk entered below a root.
+struct MountStats {
+  std::string mount, filesystem, profile;
+};
+
 struct RootStats {
   std::string path;        ///< absolute, as rows show it
   std::string mount;       ///< mount point
   std::string filesystem;  ///< type as in mountinfo
   std::string profile;
+  std::vector<MountStats> mounts;  ///< others that were entered below it
   ScanCounts counts;
   bool complete = false;   ///< walked to the end (errors on entries allowed)
 };

@@ -1,9 +1,13 @@
 #include "sys/calls.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -56,6 +60,36 @@ int Calls::seek_once(int directory, std::int64_t position) const {
 
 int Calls::replace_once(int from, int onto) const { return or_errno(::dup3(from, onto, O_CLOEXEC)); }
 
+long Calls::readlinkat_once(int directory, const char* name, std::span<char> text) const {
+  return or_errno(::readlinkat(directory, name, text.data(), text.size()));
+}
+
+long Calls::lgetxattr_once(const char* path, const char* attribute, std::span<std::byte> value) const {
+  return or_errno(::lgetxattr(path, attribute, value.data(), value.size()));
+}
+
+int Calls::ioctl_once(int fd, unsigned long request, void* answer) const {
+  return or_errno(::ioctl(fd, request, answer));
+}
+
+int Calls::project_by_name_once(int directory, const char* name, std::uint32_t& project) const {
+  constexpr long kFileGetattr = 468;  // the same everywhere but on Alpha; glibc does not know it yet
+  struct {
+    std::uint64_t flags;
+    std::uint32_t extent_size, extents, project, cow_extent_size;
+  } answer{};
+  const long result = ::syscall(kFileGetattr, directory, name, &answer, sizeof answer, AT_SYMLINK_NOFOLLOW);
+  if (result >= 0) project = answer.project;
+  return int(or_errno(result));
+}
+
+int Calls::project_of_once(int fd, std::uint32_t& project) const {
+  fsxattr answer{};
+  const int result = or_errno(::ioctl(fd, FS_IOC_FSGETXATTR, &answer));
+  if (result >= 0) project = answer.fsx_projid;
+  return result;
+}
+
 void Calls::close(int fd) const { ::close(fd); }
 
 ::DIR* Calls::open_stream(int directory, int& error) const {
@@ -99,6 +133,16 @@ Result<std::string> Calls::read_file(const std::string& path) const {
   }
 }
 
+std::uint64_t Calls::filesystem_magic(int fd) const {
+  struct statfs facts {};
+  return ::fstatfs(fd, &facts) == 0 ? std::uint32_t(facts.f_type) : 0;
+}
+
+std::uint64_t Calls::filesystem_magic(const char* path) const {
+  struct statfs facts {};
+  return ::statfs(path, &facts) == 0 ? std::uint32_t(facts.f_type) : 0;
+}
+
 DescriptorLimit Calls::descriptor_limit() const {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return {1024, 1024};
@@ -126,7 +170,7 @@ std::uint64_t Calls::voluntary_switches() const {
   return ::getrusage(RUSAGE_SELF, &usage) == 0 ? std::uint64_t(usage.ru_nvcsw) : 0;
 }
 
-void Calls::sleep(std::chrono::milliseconds span) const { std::this_thread::sleep_for(span); }
+void Calls::sleep(std::chrono::nanoseconds span) const { std::this_thread::sleep_for(span); }
 
 const Calls& real_calls() {
   static const Calls calls;

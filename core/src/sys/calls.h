@@ -60,6 +60,26 @@ struct Calls {
   int replace(int from, int onto) const {
     return persist([&] { return replace_once(from, onto); });
   }
+  /// readlinkat(2): bytes of the link's text, no NUL after them.
+  long readlinkat(int directory, const char* name, std::span<char> text) const {
+    return persist([&] { return readlinkat_once(directory, name, text); });
+  }
+  /// lgetxattr(2).
+  long lgetxattr(const char* path, const char* attribute, std::span<std::byte> value) const {
+    return persist([&] { return lgetxattr_once(path, attribute, value); });
+  }
+  /// ioctl(2) that reads; `answer` is as large as the request says.
+  int ioctl(int fd, unsigned long request, void* answer) const {
+    return persist([&] { return ioctl_once(fd, request, answer); });
+  }
+  /// file_getattr(2), Linux 6.17: the project id of `name`, a link not followed.
+  int project_by_name(int directory, const char* name, std::uint32_t& project) const {
+    return persist([&] { return project_by_name_once(directory, name, project); });
+  }
+  /// The same of an open object: FS_IOC_FSGETXATTR.
+  int project_of(int fd, std::uint32_t& project) const {
+    return persist([&] { return project_of_once(fd, project); });
+  }
   /// close(2), never repeated: Linux has let go of the descriptor even on EINTR.
   virtual void close(int fd) const;
 
@@ -73,6 +93,10 @@ struct Calls {
   virtual Result<std::string> current_directory() const;
   /// A whole small file: mountinfo, a list of globs.
   virtual Result<std::string> read_file(const std::string& path) const;
+  /// f_type of fstatfs(2); 0 if it cannot be told.
+  virtual std::uint64_t filesystem_magic(int fd) const;
+  /// The same of a path, links followed.
+  virtual std::uint64_t filesystem_magic(const char* path) const;
   virtual DescriptorLimit descriptor_limit() const;
   /// Sets the soft limit; what cannot be set stays as it is.
   virtual void raise_descriptor_limit(std::uint64_t soft) const;
@@ -85,7 +109,10 @@ struct Calls {
   virtual std::uint64_t coarse_ns() const;
   /// Times that threads of this process gave up their CPU to wait for something.
   virtual std::uint64_t voluntary_switches() const;
-  virtual void sleep(std::chrono::milliseconds span) const;
+  virtual void sleep(std::chrono::nanoseconds span) const;
+  /// For timing calls: CLOCK_MONOTONIC less what this thread was made to wait for its
+  /// turn (PacedCalls). Only differences within one thread mean anything.
+  virtual std::uint64_t service_ns() const { return monotonic_ns(); }
 
  protected:
   virtual int open_once(const char* path, int flags) const;
@@ -95,8 +122,15 @@ struct Calls {
   virtual int fstatat_once(int directory, const char* name, int flags, struct ::stat& out) const;
   virtual int seek_once(int directory, std::int64_t position) const;
   virtual int replace_once(int from, int onto) const;
+  virtual long readlinkat_once(int directory, const char* name, std::span<char> text) const;
+  virtual long lgetxattr_once(const char* path, const char* attribute, std::span<std::byte> value) const;
+  virtual int ioctl_once(int fd, unsigned long request, void* answer) const;
+  virtual int project_by_name_once(int directory, const char* name, std::uint32_t& project) const;
+  virtual int project_of_once(int fd, std::uint32_t& project) const;
 
  private:
+  friend class PacedCalls;  ///< puts itself between the two layers
+
   template <class Call>
   static std::invoke_result_t<Call> persist(Call&& call) {
     auto result = call();

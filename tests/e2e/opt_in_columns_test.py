@@ -1,0 +1,127 @@
+"""Columns that are fetched only when asked for, and the cap on system calls, as a user sees them."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from fuse_mount import lying_fs, reason_missing
+
+MISSING = reason_missing("pwalk_lying_fs")
+needs_fuse = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
+
+
+def scanned(stage, path, *options, columns, name="opt-in"):
+    """The rows by path below the root, as `pwalk tail --format jsonl` gives them."""
+    scanner = stage.scanner("--name", name, "--consumers", "1", *options, path)
+    reader = stage.tail(name, "--timeout", "30", "--format", "jsonl", "--columns", ",".join(["path", *columns]))
+    assert scanner.finish().code in (0, 1), scanner.err
+    assert reader.finish().code in (0, 1), reader.err
+    rows = map(json.loads, reader.out.splitlines())
+    return {os.path.relpath(row["path"], path): row for row in rows if "path" in row and "record" not in row}
+
+
+@pytest.fixture
+def tree(tmp_path):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "link").symlink_to("directory/../file")
+    (tmp_path / "empty-ended").symlink_to("x" * 3000)
+    return tmp_path
+
+
+def test_target_is_the_text_of_links_and_null_elsewhere(stage, tree):
+    rows = scanned(stage, tree, "--columns", "type,target", columns=["type", "target"])
+    assert rows["link"]["target"] == "directory/../file"
+    assert rows["empty-ended"]["target"] == "x" * 3000
+    assert rows["file"]["target"] is rows["directory"]["target"] is rows["."]["target"] is None
+
+
+def test_only_what_was_asked_for_is_fetched(stage, tree):
+    rows = scanned(stage, tree, "--columns", "target", columns=["target", "size", "type"])
+    assert rows["file"]["size"] is None and rows["file"]["type"] == "f"
+    rows = scanned(stage, tree, columns=["target", "size"], name="without")
+    assert rows["link"]["target"] is None and rows["file"]["size"] == 1
+
+
+def test_project_ids(stage, tmp_path):
+    """A project id is 0 where nobody set one, as on this ext4; where there are none the column is null."""
+    image, mount = tmp_path / "image", tmp_path / "mnt"
+    mount.mkdir()
+    with open(image, "wb") as file:
+        file.truncate(64 << 20)
+    if os.geteuid() or not shutil.which("mkfs.ext4"):
+        pytest.skip("a file system with projects cannot be mounted here")
+    subprocess.run(["mkfs.ext4", "-q", "-F", "-O", "quota,project", "-I", "256", image], check=True)
+    if subprocess.run(["mount", "-o", "loop", image, mount], capture_output=True).returncode:
+        pytest.skip("a file system with projects cannot be mounted here")
+    try:
+        (mount / "directory").mkdir()
+        (mount / "directory" / "file").write_text("x")
+        if subprocess.run(["chattr", "-p", "4321", mount / "directory" / "file"], capture_output=True).returncode:
+            pytest.skip("a file system with projects cannot be mounted here")
+        rows = scanned(stage, mount, "--columns", "project", columns=["project"])
+    finally:
+        subprocess.run(["umount", mount], check=True)
+    assert rows["directory/file"]["project"] == 4321
+    assert rows["directory"]["project"] == 0
+
+
+@needs_fuse
+@pytest.mark.parametrize("layout, expected", [
+    ("v1", (4, 1 << 20, None)), ("v3", (2, 4 << 20, "flash")), ("composite", (2, 4 << 20, "flash")),
+    ("cut_short", (None, None, None)), ("oversized_count", (None, None, None)), ("far_component", (None, None, None)),
+])
+def test_stripes_of_lustre(stage, layout, expected):
+    columns = ["type", "stripe_count", "stripe_size", "pool", "mdt"]
+    with lying_fs("--subtype", "lustre", "--layout", layout, "--files", "3") as fs:
+        rows = scanned(stage, fs.path, "--columns", ",".join(columns), columns=columns)
+        inode = os.lstat(f"{fs.path}/honest").st_ino
+    row = rows["honest/f00001"]
+    assert (row["stripe_count"], row["stripe_size"], row["pool"]) == expected
+    assert row["mdt"] == inode % 4
+    directory = rows["honest/inner"]
+    assert (directory["stripe_count"], directory["pool"]) == (None, None) and directory["mdt"] == inode % 4
+
+
+@needs_fuse
+def test_stripes_of_beegfs(stage):
+    columns = ["stripe_count", "stripe_size", "pool", "mdt"]
+    with lying_fs("--subtype", "beegfs", "--files", "3") as fs:
+        rows = scanned(stage, fs.path, "--columns", ",".join(columns), columns=columns)
+    row = rows["honest/f00001"]
+    assert (row["stripe_count"], row["stripe_size"], row["pool"]) == (4, 512 * 1024, None)
+    assert isinstance(row["mdt"], int)
+
+
+@needs_fuse
+def test_nobody_is_asked_for_stripes_where_the_profile_knows_none(stage):
+    with lying_fs("--layout", "v1", "--files", "3") as fs:
+        rows = scanned(stage, fs.path, "--columns", "stripe_count,mdt", columns=["stripe_count", "mdt"])
+        forced = scanned(stage, fs.path, "--profile", "lustre", "--columns", "stripe_count", columns=["stripe_count"], name="forced")
+    assert rows["honest/f00001"] == {"path": rows["honest/f00001"]["path"], "stripe_count": None, "mdt": None}
+    assert forced["honest/f00001"]["stripe_count"] == 4
+
+
+def test_no_stat_is_names_and_types(stage, tree):
+    rows = scanned(stage, tree, "--no-stat", columns=["type", "size", "inode"])
+    assert {row["type"] for row in rows.values()} == {"f", "d", "l"}
+    assert all(row["size"] is None and row["inode"] is None for row in rows.values())
+
+
+def test_a_capped_scan_takes_its_time(stage, tree):
+    for number in range(40):
+        (tree / f"file-{number}").touch()
+    began = time.monotonic()
+    scanner = stage.start("pwalk-scanner", "--json", "--quiet", "--max-ops-per-second", "40", tree)
+    assert scanner.finish().code == 0, scanner.err
+    summary = json.loads(scanner.out)
+    assert summary["entries"] == 45 and summary["complete"]
+    assert time.monotonic() - began > 1, "more than 45 calls at 40 a second"
+    assert summary["latency_us"]["statx"]["p50"] < 25_000, "waiting for a turn is no latency"
