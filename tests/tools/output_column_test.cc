@@ -30,7 +30,13 @@ TEST(OutputColumnTest, every_column_of_a_batch_can_be_asked_for) {
     ASSERT_TRUE(columns) << spec.name;
     EXPECT_EQ(columns->front().column, spec.id);
   }
-  EXPECT_EQ(default_jsonl_columns().size(), schema::kColumnCount + 1);
+  for (const auto& spec : schema::kTextColumns) {
+    const auto columns = parse_output_columns(spec.name);
+    ASSERT_TRUE(columns);
+    EXPECT_EQ(columns->at(0).source, OutputColumn::Source::text);
+    EXPECT_EQ(columns->at(0).column, spec.id);
+  }
+  EXPECT_EQ(default_jsonl_columns().size(), (schema::ColumnSet::all() - schema::ColumnSet::opt_in()).size() + 1);
 }
 
 }  // namespace
