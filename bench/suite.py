@@ -25,6 +25,7 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "tests" / "sup
 
 CHAINS, LEVELS = 10, 2000
 LATENCY_FILES, LATENCY_DIRECTORIES = 15_000, 500
+left_out: set[str] = set()  # configurations that this build has no options for
 NEVER = ["-links", "+1000000000"]  # an attribute is looked at, and nothing printed
 
 
@@ -69,9 +70,7 @@ def configurations(build: pathlib.Path) -> list[tuple[str, list[str]]]:
     def is_known(flags: list[str]) -> bool:
         names = (flag.split("=")[0].removeprefix("--").removeprefix("no-") for flag in flags)
         return all(name in known for name in names)
-    for name, flags in rows:
-        if not is_known(flags):
-            print(f"suite: '{name}' left out: this build has no such option", file=sys.stderr)
+    left_out.update(name for name, flags in rows if not is_known(flags))
     return [(name, flags) for name, flags in rows if is_known(flags)]
 
 
@@ -313,6 +312,8 @@ def main() -> None:
             sys.exit(f"suite.py: {error}")
     kept = {"machine": host, "rounds": asked.rounds, "rows": [row._asdict() for row in rows], "targets": target_rows(rows)}
     (asked.json or asked.build / "bench/suite.json").write_text(json.dumps(kept, indent=1))
+    for name in sorted(left_out):
+        print(f"suite: '{name}' left out: this build has no such option", file=sys.stderr)
     print(table(host, rows, asked.rounds))
 
 
