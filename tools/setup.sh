@@ -11,6 +11,9 @@ PWALK_PACKAGES=(
   strace bfs fd-find tree mount e2fsprogs xfsprogs btrfs-progs fuse3 libfuse3-dev
 )
 
+# Peers that bench/transport measures against, beyond the above.
+PWALK_BENCH_PACKAGES=(libzmq3-dev libiceoryx-posh-dev iceoryx)
+
 pwalk_say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 
 # Names those of the packages given that are not installed, one per line.

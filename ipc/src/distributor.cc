@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <thread>
 
 #include "futex.h"
 
@@ -14,6 +15,8 @@ namespace {
 
 /// Longest sleep of a publisher without looking again, whatever wakes were lost.
 constexpr std::chrono::milliseconds kWaitSlice{50};
+/// Longest look for room before sleeping; about what being kicked and woken costs.
+constexpr std::chrono::microseconds kSpin{50};
 
 PoolGeometry pool_geometry(const ScanGeometry& geometry) {
   return {.blocks = std::uint32_t(geometry.pool_bytes / kBlockBytes),
@@ -102,13 +105,33 @@ Result<PoolAccounts::Placement> Distributor::find_room(unsigned worker, std::uin
     } else if (!drain_everybody()) {
       if (waited) {
         room_.wait_for(lock, kWaitSlice);
-      } else {
+      } else if (!spin_for_room(lock)) {
         // Having said that we starve, look once more before sleeping; see starvation_gate.h.
         begin_waiting(since);
         waited = true;
       }
     }
   }
+}
+
+/// A consumer that is busy reading gives something back every few µs: to look again
+/// costs less than a kick and two wakes per batch. One publisher at a time, and it
+/// yields, since the consumer may need this very CPU. False: nothing came back.
+bool Distributor::spin_for_room(Lock& lock) {
+  if (spinning_ || starving_ > 0 || accounts_.attached() == 0) return false;
+  spinning_ = true;
+  const auto since = Clock::now();
+  auto now = since;
+  bool came = false;
+  for (; !came && now - since < kSpin; now = Clock::now()) {
+    lock.unlock();
+    std::this_thread::yield();
+    lock.lock();
+    came = drain_everybody() || stopped_ || finished_ || accounts_.attached() == 0;
+  }
+  spinning_ = false;
+  if (came) backpressure_ += now - since;
+  return came;
 }
 
 void Distributor::begin_waiting(Clock::time_point since) {

@@ -105,6 +105,7 @@ class Distributor {
 
   void grow_pool(Lock& lock);
   Result<PoolAccounts::Placement> find_room(unsigned worker, std::uint32_t units, std::uint32_t rows);
+  bool spin_for_room(Lock& lock);
   void begin_waiting(Clock::time_point since);
   void end_waiting(Clock::time_point since);
   std::vector<std::shared_ptr<Seat>> conclude(const PoolAccounts::Placement& placement,
@@ -140,6 +141,7 @@ class Distributor {
 
   unsigned waiting_for_lane_ = 0;
   unsigned starving_ = 0;  ///< publishers that wait for room
+  bool spinning_ = false;  ///< one looks again and again before it does
   Clock::time_point starved_since_{};
   std::chrono::nanoseconds backpressure_{0};       ///< of those who have found room
   std::chrono::nanoseconds waiting_since_sum_{0};  ///< start times of those who still wait
