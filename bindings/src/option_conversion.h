@@ -157,6 +157,8 @@ template <class Value>
 struct OptionConversion<Value> {
   static Value from_python(pybind11::handle value, const OptionBounds& option) {
     if (value.is_none() && !has_word(Value{})) return Value{};
+    if (PyBool_Check(value.ptr()) && is_switch())
+      return parse_option<Value>(value.ptr() == Py_True ? "on" : "off", option);
     if (!PyUnicode_Check(value.ptr())) refuse_type(option, "one of " + words());
     return parse_option<Value>(pybind11::str(value), option);
   }
@@ -165,7 +167,7 @@ struct OptionConversion<Value> {
     return pybind11::str(OptionValue<Value>::print(value));
   }
   static std::string annotation() {
-    return "Literal[" + words("'") + "]" + (has_word(Value{}) ? "" : " | None");
+    return "Literal[" + words("'") + "]" + (is_switch() ? " | bool" : "") + (has_word(Value{}) ? "" : " | None");
   }
 
  private:
@@ -173,6 +175,10 @@ struct OptionConversion<Value> {
     for (const auto& [word, value] : EnumWords<Value>::words)
       if (value == wanted) return true;
     return false;
+  }
+  /// True and False stand for the words "on" and "off".
+  static bool is_switch() {
+    return OptionValue<Value>::parse("on").has_value() && OptionValue<Value>::parse("off").has_value();
   }
   static std::string words(const std::string& quote = "") {
     std::string all;

@@ -31,6 +31,9 @@ class AttributeReader {
     return read_by_stat(directory, name, flags, out);
   }
 
+  /// What asks, for the summary; "" if nothing is asked.
+  const char* name(unsigned mask) const { return mask == 0 ? "" : use_statx() ? "statx" : "fstatat"; }
+
   /// Which object an open descriptor is. `known` is false if even that cannot be told.
   Identity identify(int fd) const;
 

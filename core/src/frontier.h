@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <memory>
@@ -56,6 +57,9 @@ class Frontier {
 
   /// Sleeps until it is wanted again. False: the walk is over.
   bool park(unsigned worker);
+
+  /// How many workers are not surplus; any thread.
+  unsigned active() const { return std::min(workers_, active_.load(std::memory_order_relaxed)); }
 
   /// Workers that wait for something to steal, parked ones not counted; any thread.
   unsigned sleepers() const { return sleepers_.load(std::memory_order_relaxed); }

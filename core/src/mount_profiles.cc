@@ -33,7 +33,7 @@ MountTuning MountProfiles::tuning_of(std::uint32_t root, const Identity& directo
   const PlannedRoot& planned = plan_.roots[root];
   const bool by_mount = directory.mount != 0 && planned.mount_id != 0;
   const bool at_home = by_mount ? directory.mount == planned.mount_id : directory.device == planned.device;
-  if (at_home || !directory.known) return {planned.profile, planned.coherence};
+  if (at_home || !directory.known) return {planned.profile, planned.coherence, planned.split_names};
   const Key key{root, by_mount ? directory.mount : directory.device};
   const std::lock_guard lock(mutex_);
   const auto found = known_.find(key);
@@ -52,7 +52,9 @@ MountProfiles::Known MountProfiles::look_up(const Identity& directory, int fd) c
     tuning.profile = asked.profile;
   else if (asked.detect_filesystem)
     tuning.profile = profile_of_mount(known.told.filesystem, known.told.filesystem.empty() ? calls_.filesystem_magic(fd) : 0);
-  const Coherence coherence = plan_.options.attributes.coherence;
+  if (plan_.options.threads.work_stealing) tuning.split_names = pwalk::tuning_of(tuning.profile).split_names;
+  Coherence coherence = plan_.options.attributes.coherence;
+  if (coherence == Coherence::by_profile && asked.use_o_direct) coherence = Coherence::force;
   tuning.coherence = coherence == Coherence::by_profile ? pwalk::tuning_of(tuning.profile).coherence : coherence;
   known.told.profile = OptionValue<Profile>::print(tuning.profile);
   return known;

@@ -22,6 +22,7 @@ Profile profile_of_mount(const std::string& filesystem, std::uint64_t magic);
 struct MountTuning {
   Profile profile = Profile::local;
   Coherence coherence = Coherence::normal;
+  unsigned split_names = 0;  ///< see PlannedRoot
 };
 
 /// The mounts a walk comes across. The plan knows those of its roots; others are

@@ -24,14 +24,16 @@ bool is_shortage(int error) { return error == EMFILE || error == ENFILE; }
 
 }  // namespace
 
-OpenDirectories::OpenDirectories(const sys::Calls& calls, const AttributeReader& attributes, unsigned budget,
-                                 unsigned workers, const std::atomic<bool>& stop)
+OpenDirectories::OpenDirectories(const sys::Calls& calls, const AttributeReader& attributes, const ScanPlan& plan,
+                                 const std::atomic<bool>& stop)
     : calls_(calls),
       attributes_(attributes),
+      plan_(plan),
       stop_(stop),
-      workers_(workers),
-      shelves_(new Shelf[workers]),
-      budget_(std::max(budget, 2 * workers)),
+      workers_(plan.most_threads),
+      shelves_(new Shelf[workers_]),
+      budget_(std::max(plan.descriptor_budget, 2 * workers_)),
+      noatime_(plan.options.kernel.use_noatime),
       patience_ms_(kPatienceMs) {}
 
 Opened OpenDirectories::open(DirectoryNode& node, unsigned worker) {
@@ -128,11 +130,32 @@ Opened OpenDirectories::open_from_parent(DirectoryNode& node, unsigned worker) {
   return opened;
 }
 
+int OpenDirectories::open_with(int extra_flags, int directory, const DirectoryNode& node) {
+  const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | extra_flags;
+  return node.parent() ? calls_.openat(directory, node.name(), flags | (node.through_link() ? 0 : O_NOFOLLOW))
+                       : calls_.open(node.name(), flags);
+}
+
+// O_NOATIME is for who owns the directory, or may act as if (EPERM); O_DIRECT for file
+// systems that have it for directories (EINVAL). What is refused once is not asked again.
+int OpenDirectories::open_as_wished(int directory, const DirectoryNode& node) {
+  const bool noatime = noatime_.load(std::memory_order_relaxed);
+  const bool direct = plan_.roots[node.root()].direct && direct_.load(std::memory_order_relaxed);
+  int fd = open_with((noatime ? O_NOATIME : 0) | (direct ? O_DIRECT : 0), directory, node);
+  if (fd == -EINVAL && direct) {
+    fd = open_with(noatime ? O_NOATIME : 0, directory, node);
+    if (fd >= 0) direct_.store(false, std::memory_order_relaxed);
+  }
+  if (fd == -EPERM && noatime) {
+    fd = open_with(0, directory, node);
+    if (fd >= 0) noatime_.store(false, std::memory_order_relaxed);
+  }
+  return fd;
+}
+
 Opened OpenDirectories::open_by_name(int directory, const DirectoryNode& node, unsigned worker) {
   make_room(worker);
-  constexpr int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-  const int fd = node.parent() ? calls_.openat(directory, node.name(), flags | (node.through_link() ? 0 : O_NOFOLLOW))
-                               : calls_.open(node.name(), flags);
+  const int fd = open_as_wished(directory, node);
   if (fd < 0) return {-1, -fd, Operation::open};
   open_.fetch_add(1, std::memory_order_relaxed);
   return {fd, 0, Operation::none};

@@ -9,6 +9,7 @@
 #include "attribute_reader.h"
 #include "directory_node.h"
 #include "pwalk/base/cache_line.h"
+#include "pwalk/scan_plan.h"
 #include "sys/calls.h"
 
 namespace pwalk {
@@ -43,7 +44,7 @@ struct Opened {
 class OpenDirectories {
  public:
   /// `stop` ends waiting for descriptors.
-  OpenDirectories(const sys::Calls& calls, const AttributeReader& attributes, unsigned budget, unsigned workers,
+  OpenDirectories(const sys::Calls& calls, const AttributeReader& attributes, const ScanPlan& plan,
                   const std::atomic<bool>& stop);
 
   /// Opens a directory for its reader, who becomes its user and has it pinned.
@@ -83,6 +84,8 @@ class OpenDirectories {
 
   Opened open_for_reader(DirectoryNode& node, unsigned worker);
   Opened open_from_parent(DirectoryNode& node, unsigned worker);
+  int open_with(int extra_flags, int directory, const DirectoryNode& node);
+  int open_as_wished(int directory, const DirectoryNode& node);
   Opened open_by_name(int directory, const DirectoryNode& node, unsigned worker);
   void make_room(unsigned worker);
   Opened pin_or_reopen(DirectoryNode& node, unsigned worker);
@@ -100,12 +103,15 @@ class OpenDirectories {
 
   const sys::Calls& calls_;
   const AttributeReader& attributes_;
+  const ScanPlan& plan_;
   const std::atomic<bool>& stop_;
   const unsigned workers_;
   const std::unique_ptr<Shelf[]> shelves_;
   // Counters only, relaxed: nothing is ordered by them.
   std::atomic<unsigned> budget_;
   std::atomic<unsigned> open_{0};
+  std::atomic<bool> noatime_;   ///< false from the first refusal on
+  std::atomic<bool> direct_{true};  ///< likewise
   std::atomic<int> patience_ms_;  ///< what is left of waiting for descriptors
   std::atomic<bool> gave_back_{false};  ///< ever
 };

@@ -4,14 +4,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "attribute_reader.h"
 #include "bpf_filter.h"
 #include "mount_profiles.h"
 #include "mount_table.h"
+#include "numa_memory.h"
 #include "name_filter.h"
 #include "root_path.h"
 #include "sys/kernel_features.h"
+#include "topology.h"
 #include "tuning_profile.h"
 
 namespace pwalk {
@@ -86,7 +89,9 @@ class PlanResolver {
     if (auto done = resolve_globs(); !done) return tl::unexpected(done.error());
     if (auto done = resolve_roots(roots); !done) return tl::unexpected(done.error());
     if (auto done = resolve_threads(); !done) return tl::unexpected(done.error());
+    if (auto done = resolve_placement(); !done) return tl::unexpected(done.error());
     resolve_buffers();
+    resolve_backend();
     return std::move(plan_);
   }
 
@@ -152,7 +157,7 @@ class PlanResolver {
     return {};
   }
 
-  PlannedRoot resolved(const std::string& given, const std::string& working_directory) const {
+  PlannedRoot resolved(const std::string& given, const std::string& working_directory) {
     PlannedRoot root;
     root.given = given;
     root.path = root_path(working_directory, given);
@@ -174,8 +179,17 @@ class PlanResolver {
     const bool known = root.error != 0 || !root.filesystem.empty();
     root.profile = profile_for(root.filesystem, known ? 0 : calls_.filesystem_magic(given.c_str()));
     root.split_names = plan_.options.threads.work_stealing ? tuning_of(root.profile).split_names : 0;
+    if (plan_.options.kernel.use_o_direct && result >= 0) root.direct = takes_direct(given);
     root.coherence = coherence_for(root.profile);
     return root;
+  }
+
+  /// Tried, because nothing tells: of the file systems in Linux none is known to.
+  bool takes_direct(const std::string& given) {
+    const int fd = calls_.open(given.c_str(), O_RDONLY | O_DIRECTORY | O_DIRECT | O_CLOEXEC);
+    if (fd >= 0) calls_.close(fd);
+    direct_error_ = fd < 0 ? -fd : 0;
+    return fd >= 0;
   }
 
   Profile profile_for(const std::string& filesystem, std::uint64_t magic = 0) const {
@@ -198,7 +212,8 @@ class PlanResolver {
 
   Coherence coherence_for(Profile profile) const {
     const Coherence asked = plan_.options.attributes.coherence;
-    return asked == Coherence::by_profile ? tuning_of(profile).coherence : asked;
+    if (asked != Coherence::by_profile) return asked;
+    return plan_.options.kernel.use_o_direct ? Coherence::force : tuning_of(profile).coherence;
   }
 
   void explain_root(const PlannedRoot& root) {
@@ -208,6 +223,9 @@ class PlanResolver {
     const std::string where =
         root.mount.empty() ? "mount not known" : fmt::format("{} on {}", root.filesystem, root.mount);
     const char* how = asked.profile != Profile::automatic ? "asked for" : asked.detect_filesystem ? "" : "not detected";
+    if (asked.use_o_direct)
+      decide("direct I/O", root.direct ? "taken" : "refused: " + std::generic_category().message(direct_error_),
+             "--use-o-direct; attributes are forced to be fresh instead");
     decide("root " + root.path, fmt::format("profile {}, coherence {}", word_of(root.profile), word_of(root.coherence)),
            where + (*how ? std::string("; ") + how : ""));
   }
@@ -269,6 +287,53 @@ class PlanResolver {
     plan_.most_threads = std::min(plan_.most_threads, most);
   }
 
+  Result<void> resolve_placement() {
+    const ThreadOptions& asked = plan_.options.threads;
+    if (asked.cpus_per_thread > 1 && !asked.cpu_affinity)
+      return fail(EINVAL, "--cpus-per-thread is for threads that are kept on CPUs, allowed with --cpu-affinity");
+    const std::vector<Cpu> cpus = read_topology(calls_, calls_.usable_cpu_list());
+    plan_.places = places_for(cpus, asked);
+    std::set<unsigned> nodes, cores;
+    for (const Cpu& cpu : cpus) nodes.insert(cpu.node), cores.insert(cpu.core);
+    const std::string machine = fmt::format("{} CPUs, {} cores, {} NUMA node{} usable", cpus.size(), cores.size(), nodes.size(),
+                                            nodes.size() == 1 ? "" : "s");
+    decide("CPUs", places_text(), machine);
+    plan_.local_memory = asked.prefer_local_numa && nodes.size() > 1 && has_numa_memory();
+    if (nodes.size() > 1)
+      decide("memory", plan_.local_memory ? "on each thread's node" : "as the kernel places it",
+             !asked.prefer_local_numa ? "--no-prefer-local-numa" : plan_.local_memory ? "libnuma" : "without libnuma");
+    return {};
+  }
+
+  std::string places_text() const {
+    if (plan_.places.empty()) return "threads run where the kernel likes";
+    constexpr std::size_t shown_places = 8;
+    std::string text = plan_.options.threads.cpu_affinity ? "threads kept on" : "threads kept on nodes with CPUs";
+    for (std::size_t at = 0; at < std::min(plan_.places.size(), shown_places); ++at)
+      text += fmt::format(" {}", fmt::join(plan_.places[at].cpus, "+"));
+    return text + (plan_.places.size() > shown_places ? " …" : "");
+  }
+
+  /// Under each root: who asks the attributes.
+  void resolve_backend() {
+    const UringUse asked = plan_.options.kernel.use_io_uring;
+    const auto threads = [&](std::string why) { decide("backend", "threads", std::move(why)); };
+    if (asked == UringUse::off) return threads("--use-io-uring off");
+    if (plan_.statx_mask == 0 || !plan_.use_statx) return threads("there is no statx to ask for");
+    if (plan_.options.etiquette.max_ops_per_second) return threads("--max-ops-per-second counts their calls");
+    bool wanted = asked == UringUse::on;
+    for (const PlannedRoot& root : plan_.roots) wanted |= root.error == 0 && tuning_of(root.profile).try_ring;
+    if (!wanted) return threads("io_uring is not faster with these profiles");
+    if (auto had = calls_.try_uring(); !had) {
+      if (asked == UringUse::on) plan_.notices.push_back("--use-io-uring on: " + had.error().message() + "; threads ask instead");
+      return threads(had.error().message());
+    }
+    for (PlannedRoot& root : plan_.roots)
+      root.ask_by = asked == UringUse::on ? AskBy::ring : tuning_of(root.profile).try_ring ? AskBy::trial : AskBy::threads;
+    if (asked == UringUse::on) return decide("backend", "io_uring", "--use-io-uring on");
+    decide("backend", "threads, or io_uring", "decided by a trial on the first block of 64 names");
+  }
+
   /// Half of a small limit, all but 1024 of a large one: the rest is for the
   /// transport, its consumers, and whoever embeds us.
   void resolve_descriptors() {
@@ -289,6 +354,8 @@ class PlanResolver {
     explain_attributes();
     if (const auto& most = plan_.options.etiquette.max_ops_per_second)
       decide("system calls", fmt::format("at most {} in a second", *most), "--max-ops-per-second");
+    decide("access times", asked.use_noatime ? "of directories left alone where that is allowed" : "of directories as the mount has it",
+           asked.use_noatime ? "O_NOATIME until it is refused" : "--no-use-noatime");
     decide("waiting directories", fmt::format("{} MiB", plan_.frontier_bytes >> 20),
            "above it a thread goes deep before it goes on");
     decide("batches", fmt::format("{} rows or {} ms", plan_.options.batch.batch_size, plan_.options.batch.batch_age_ms), "");
@@ -304,6 +371,7 @@ class PlanResolver {
   }
 
   const sys::Calls& calls_;
+  int direct_error_ = 0;  ///< errno of the last attempt
   ScanPlan plan_;
   MountTable mounts_;
   sys::KernelFeatures features_;

@@ -72,6 +72,7 @@ ScanStats Scanner::stats() const {
   stats.threads = impl.crew.started();
   stats.wanted_threads = impl.crew.wanted();
   stats.threads_reason = impl.crew.reason();
+  stats.backend = impl.walk.used_ring.load(std::memory_order_relaxed) ? "io_uring" : impl.walk.attributes.name(impl.plan.statx_mask);
   stats.waiting_directories = impl.walk.frontier.outstanding();
   const std::uint64_t now = impl.walk.calls.monotonic_ns();
   impl.crew.for_each([&](const Worker& worker) {

@@ -12,15 +12,15 @@ constexpr std::string_view kLatency = "calls wait for a server; sleeping threads
 // DONT_SYNC where the client has the attributes from the listing or the lookup
 // anyway, and asking again would cost a round trip (Lustre: a glimpse per stripe).
 constexpr std::array kTable{
-    TuningProfile{Profile::local, 0, 0, 64, Coherence::normal, 256, kCores},
-    TuningProfile{Profile::nfs, 32, 128, 256, Coherence::lazy, 0, kSlots},
-    TuningProfile{Profile::lustre, 32, 256, 64, Coherence::lazy, 0, kLatency},
-    TuningProfile{Profile::weka, 32, 256, 64, Coherence::normal, 128, kLatency},
-    TuningProfile{Profile::beegfs, 32, 256, 64, Coherence::normal, 128, kLatency},
-    TuningProfile{Profile::gpfs, 32, 256, 64, Coherence::normal, 0, kLatency},
-    TuningProfile{Profile::cephfs, 32, 256, 64, Coherence::lazy, 0, kLatency},
-    TuningProfile{Profile::smb, 32, 256, 64, Coherence::lazy, 0, kLatency},
-    TuningProfile{Profile::fuse, 32, 256, 64, Coherence::lazy, 64, kLatency},
+    TuningProfile{Profile::local, 0, 0, 64, Coherence::normal, 256, false, kCores},
+    TuningProfile{Profile::nfs, 32, 128, 256, Coherence::lazy, 0, false, kSlots},
+    TuningProfile{Profile::lustre, 32, 256, 64, Coherence::lazy, 0, false, kLatency},
+    TuningProfile{Profile::weka, 32, 256, 64, Coherence::normal, 128, true, kLatency},
+    TuningProfile{Profile::beegfs, 32, 256, 64, Coherence::normal, 128, true, kLatency},
+    TuningProfile{Profile::gpfs, 32, 256, 64, Coherence::normal, 0, false, kLatency},
+    TuningProfile{Profile::cephfs, 32, 256, 64, Coherence::lazy, 0, false, kLatency},
+    TuningProfile{Profile::smb, 32, 256, 64, Coherence::lazy, 0, true, kLatency},
+    TuningProfile{Profile::fuse, 32, 256, 64, Coherence::lazy, 64, true, kLatency},
 };
 
 struct NamedType {

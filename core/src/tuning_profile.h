@@ -16,6 +16,7 @@ struct TuningProfile {
   unsigned buffer_kib;              ///< directory buffer
   Coherence coherence;              ///< unless the user says otherwise
   unsigned split_names;             ///< names per part of a large directory that idle threads help with; 0: never
+  bool try_ring;                    ///< io_uring may be worth a trial
   std::string_view threads_reason;  ///< for --explain
 };
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "attribute_reader.h"
+#include "backend_choice.h"
 #include "frontier.h"
 #include "mount_profiles.h"
 #include "name_filter.h"
@@ -27,10 +28,17 @@ struct Walk {
         filter(std::move(name_filter)),
         stop(stop_flag),
         attributes(system_calls, scan_plan.use_statx),
-        directories(system_calls, attributes, scan_plan.descriptor_budget, scan_plan.most_threads, stop),
+        directories(system_calls, attributes, scan_plan, stop),
         cut_short(new std::atomic<bool>[scan_plan.roots.size()]{}),
         mounts(scan_plan, system_calls),
-        frontier(scan_plan.most_threads, scan_plan.frontier_bytes, scan_plan.options.threads.work_stealing) {}
+        backends(new BackendChoice[scan_plan.roots.size()]),
+        frontier(scan_plan.most_threads, scan_plan.frontier_bytes, scan_plan.options.threads.work_stealing) {
+    for (std::size_t root = 0; root < scan_plan.roots.size(); ++root) {
+      const AskBy ask_by = scan_plan.roots[root].ask_by;
+      if (ask_by != AskBy::threads)
+        backends[root].set(ask_by == AskBy::ring ? BackendChoice::State::ring : BackendChoice::State::open);
+    }
+  }
 
   const ScanPlan& plan;
   BatchSink& sink;
@@ -44,6 +52,8 @@ struct Walk {
   /// Per root: something below it was never looked at. Relaxed: read after the end.
   const std::unique_ptr<std::atomic<bool>[]> cut_short;
   MountProfiles mounts;
+  const std::unique_ptr<BackendChoice[]> backends;  ///< per root
+  std::atomic<bool> used_ring{false};               ///< ever; relaxed
   Frontier frontier;  ///< what is left in it at the end refers to all above
   SplitDirectories split{frontier};
 };

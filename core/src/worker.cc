@@ -25,6 +25,12 @@ constexpr std::size_t kNameRoom = 4096;
 /// Bytes of a directory entry with a short name.
 constexpr std::size_t kLeastDirent = 24;
 
+/// Fewer names than these say nothing about a ring.
+constexpr std::size_t kTrialNames = 64;
+
+/// Requests in flight, all rings together.
+constexpr unsigned kRingRequests = 512;
+
 /// Parts of a large directory that are left for others while the next block is read.
 constexpr std::size_t kPartsLeft = 8;
 
@@ -72,6 +78,7 @@ void Worker::run() {
       run_out_of_memory();
     }
   }
+  ring_.reset();
   stats_.time.end(walk_.calls.monotonic_ns());
 }
 
@@ -224,7 +231,14 @@ void Worker::read_blocks(Visit& visit, int fd) {
 }
 
 void Worker::take_block(Visit& visit, int fd) {
-  if (may_split(visit)) {
+  if (asks_by_ring(visit)) {
+    collect_names(visit);
+    BackendChoice& choice = walk_.backends[visit.node->root()];
+    if (choice.uses_ring()) return take_by_ring(visit, fd, names_);
+    if (names_.size() >= kTrialNames && choice.begin_trial()) return try_both(visit, fd, names_);
+    return take_names(visit, fd, names_);
+  }
+  if (may_split()) {
     if (!split_) split_.emplace(visit.node, fd);
     return deal_out(visit, *split_);
   }
@@ -232,9 +246,76 @@ void Worker::take_block(Visit& visit, int fd) {
   while (!stopping() && reader_.next(found, visit.position)) take_name(visit, fd, found);
 }
 
+bool Worker::asks_by_ring(const Visit& visit) {
+  const BackendChoice& choice = walk_.backends[visit.node->root()];
+  if (!choice.uses_ring() && !choice.is_open()) return false;
+  // What was found out about one mount says nothing of another below it.
+  return !is_ring_refused_ && tuning_.profile == plan_.roots[visit.node->root()].profile;
+}
+
+// One per worker, made when it is first needed. Together they have about as many
+// requests in flight as is of use.
+StatxUring* Worker::ring() {
+  if (ring_ || is_ring_refused_) return ring_.get();
+  const unsigned share = std::clamp(kRingRequests / std::max(1u, walk_.frontier.active()), 8u, 128u);
+  if (auto made = StatxUring::create({share, share}, &walk_.stop)) {
+    ring_ = *std::move(made);
+    walk_.used_ring.store(true, std::memory_order_relaxed);
+  } else {
+    is_ring_refused_ = true;
+  }
+  return ring_.get();
+}
+
+void Worker::collect_names(Visit& visit) {
+  names_.clear();
+  for (Dirent found; reader_.next(found, visit.position);) names_.push_back(found);
+}
+
+// The ring is asked for just those names that take_name() will ask for, in its order.
+void Worker::take_by_ring(Visit& visit, int fd, std::span<const Dirent> names) {
+  asked_.clear();
+  for (const Dirent& found : names)
+    if (!leaves_out(found)) asked_.push_back(found.name.data());
+  StatxUring* const by = ring();
+  if (by) by->begin(fd, asked_, flags_for(plan_.options.traversal.follow_links), plan_.statx_mask);
+  ahead_ = by;
+  try {
+    take_names(visit, fd, names);
+  } catch (const std::bad_alloc&) {
+    ahead_ = nullptr;
+    if (by) by->end();
+    throw;
+  }
+  ahead_ = nullptr;
+  if (by) by->end();
+}
+
+// Half of the names each way; all of them are names that have to be asked anyway.
+void Worker::try_both(Visit& visit, int fd, std::span<const Dirent> names) {
+  const std::size_t half = names.size() / 2;
+  const std::uint64_t start = walk_.calls.monotonic_ns();
+  take_names(visit, fd, names.first(half));
+  const std::uint64_t middle = walk_.calls.monotonic_ns();
+  take_by_ring(visit, fd, names.subspan(half));
+  const std::uint64_t end = walk_.calls.monotonic_ns();
+  BackendChoice& choice = walk_.backends[visit.node->root()];
+  if (!ring_ || stopping()) return choice.set(BackendChoice::State::threads);
+  const unsigned busy = walk_.frontier.active() - std::min(walk_.frontier.active(), walk_.frontier.sleepers());
+  choice.conclude((middle - start) / half, (end - middle) / (names.size() - half), busy);
+  if (!choice.uses_ring()) ring_.reset(), walk_.used_ring.store(false, std::memory_order_relaxed);
+}
+
+// As take_name() decides before it asks.
+bool Worker::leaves_out(const Dirent& found) {
+  const char type = letter_of_dirent(found.type);
+  const bool follow = plan_.options.traversal.follow_links && type == 'l';
+  return walk_.filter.leaves_out(found.name, path_below_root(found.name), follow ? EntryKind::unknown : kind_of(type));
+}
+
 // The block is large and somebody is idle, or was a moment ago and helps now.
-bool Worker::may_split(const Visit& visit) const {
-  const unsigned names = plan_.roots[visit.node->root()].split_names;
+bool Worker::may_split() const {
+  const unsigned names = tuning_.split_names;
   if (names == 0 || plan_.statx_mask == 0 || reader_.block().size() < std::size_t{2} * names * kLeastDirent) return false;
   return walk_.frontier.sleepers() > 0 || (split_ && walk_.split.is_helped(*split_));
 }
@@ -253,7 +334,7 @@ std::shared_ptr<const SharedBlock> Worker::share_block(Visit& visit) {
 // Some parts are left for the others while we read on.
 void Worker::deal_out(Visit& visit, SplitDirectory& split) {
   const auto block = share_block(visit);
-  const std::size_t step = plan_.roots[visit.node->root()].split_names;
+  const std::size_t step = tuning_.split_names;
   std::vector<NamePart> parts;
   for (std::size_t begin = 0; begin < block->names.size(); begin += step)
     parts.push_back({block, begin, std::min(begin + step, block->names.size())});
@@ -266,7 +347,12 @@ void Worker::deal_out(Visit& visit, SplitDirectory& split) {
 }
 
 void Worker::take_part(Visit& visit, int fd, const NamePart& part) {
-  for (std::size_t at = part.begin; at < part.end && !stopping(); ++at) take_name(visit, fd, part.block->names[at]);
+  take_names(visit, fd, std::span(part.block->names).subspan(part.begin, part.end - part.begin));
+}
+
+// Beside the loop in take_block() the one place with the code of a name.
+void Worker::take_names(Visit& visit, int fd, std::span<const Dirent> names) {
+  for (std::size_t at = 0; at < names.size() && !stopping(); ++at) take_name(visit, fd, names[at]);
 }
 
 // An idle worker does some names of somebody else's directory: rows into its own
@@ -407,7 +493,7 @@ std::string_view Worker::path_below_root(std::string_view name) {
   const char* const name = found.name.data();
   const bool follow = plan_.options.traversal.follow_links;
   struct ::statx answer;
-  int result = ask_once(fd, name, flags_for(follow), mask, answer);
+  int result = ask_first(fd, name, flags_for(follow), mask, answer);
   if (result == -ESTALE && revive(visit, fd)) result = ask_once(fd, name, flags_for(follow), mask, answer);
   if (follow && result == -ENOENT)  // a broken link: itself
     result = ask_once(fd, name, flags_for(false), mask, answer);
@@ -429,6 +515,15 @@ std::string_view Worker::path_below_root(std::string_view name) {
 [[gnu::always_inline]] inline int Worker::ask_once(int fd, const char* name, int flags, unsigned mask, struct ::statx& answer) {
   return stats_.statx.time([&] { return walk_.calls.service_ns(); },
                            [&] { return walk_.attributes.read(fd, name, flags, mask, answer); });
+}
+
+// What a ring was stopped or too full to ask is asked the plain way.
+[[gnu::always_inline]] inline int Worker::ask_first(int fd, const char* name, int flags, unsigned mask, struct ::statx& answer) {
+  if (ahead_) [[unlikely]] {
+    const int result = stats_.statx.time([&] { return walk_.calls.service_ns(); }, [&] { return ahead_->take(answer); });
+    if (result != -ECANCELED && result != -EAGAIN) return result;
+  }
+  return ask_once(fd, name, flags, mask, answer);
 }
 
 [[gnu::always_inline]] inline int Worker::flags_for(bool follow) const {

@@ -8,6 +8,7 @@
 #include "directory_visit.h"
 #include "opt_in_reader.h"
 #include "path_cursor.h"
+#include "statx_uring.h"
 #include "walk.h"
 #include "worker_stats.h"
 
@@ -25,6 +26,7 @@ class Worker {
   /// Until nothing is outstanding. Does not throw.
   void run();
 
+  unsigned number() const { return number_; }
   const WorkerStats& stats() const { return stats_; }
 
  private:
@@ -46,8 +48,15 @@ class Worker {
   void end(Visit& visit);
   void report(Visit& visit);
 
+  // many names at once through a ring
+  bool asks_by_ring(const Visit& visit);
+  StatxUring* ring();
+  void take_by_ring(Visit& visit, int fd, std::span<const Dirent> names);
+  void try_both(Visit& visit, int fd, std::span<const Dirent> names);
+  void collect_names(Visit& visit);
+
   // one large directory by several
-  bool may_split(const Visit& visit) const;
+  bool may_split() const;
   std::shared_ptr<const SharedBlock> share_block(Visit& visit);
   void deal_out(Visit& visit, SplitDirectory& split);
   void take_part(Visit& visit, int fd, const NamePart& part);
@@ -61,6 +70,9 @@ class Worker {
 
   // one name; inline into one frame, see AttributeReader::read()
   void take_name(Visit& visit, int fd, const Dirent& found);
+  [[gnu::noinline]] void take_names(Visit& visit, int fd, std::span<const Dirent> names);
+  bool leaves_out(const Dirent& found);
+  int ask_first(int fd, const char* name, int flags, unsigned mask, struct ::statx& answer);
   Identity ask(Visit& visit, int fd, const Dirent& found, schema::Entry& entry);
   int ask_once(int fd, const char* name, int flags, unsigned mask, struct ::statx& answer);
   unsigned mask_for(const Dirent& found) const;
@@ -96,6 +108,11 @@ class Worker {
   std::uint64_t tuned_mount_ = 0, tuned_device_ = 0;
   std::string_view path_;         ///< of the directory being read
   std::string scratch_;
+  std::vector<Dirent> names_;             ///< of the block, where they are needed together
+  std::vector<const char*> asked_;        ///< those a ring is asked for
+  std::unique_ptr<StatxUring> ring_;
+  bool is_ring_refused_ = false;
+  StatxUring* ahead_ = nullptr;           ///< has the answer for the next name to be asked
   std::optional<SplitDirectory> split_;  ///< the directory being read, once parts of it were dealt out
   std::vector<Visit> aside_;      ///< put aside, the deepest last
   bool is_left_for_later_ = false;       ///< how read_blocks() ended

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <system_error>
 
+#include "numa_memory.h"
 #include "pwalk/base/signals_blocked.h"
 
 namespace pwalk {
@@ -74,6 +75,7 @@ bool WorkerCrew::start_one() {
 }
 
 void WorkerCrew::run(Worker& worker) {
+  settle(worker.number());
   open_.wait(false, std::memory_order_acquire);
   worker.run();
   end();  // a worker returns only when the walk is over
@@ -86,6 +88,13 @@ void WorkerCrew::end() {
     ended_ = true;
   }
   end_bell_.notify_all();
+}
+
+// A CPU that has gone meanwhile leaves the worker where the kernel likes.
+void WorkerCrew::settle(unsigned number) {
+  const std::vector<Place>& places = walk_.plan.places;
+  if (!places.empty()) walk_.calls.keep_on(places[number % places.size()].cpus);
+  if (walk_.plan.local_memory) prefer_local_memory();
 }
 
 // Acquire-release: the last one has seen all that the others did.

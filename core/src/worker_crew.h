@@ -47,6 +47,7 @@ class WorkerCrew {
  private:
   bool start_one();
   void run(Worker& worker);
+  void settle(unsigned number);
   void end();
   void leave();
   bool is_adaptive() const;

@@ -23,18 +23,19 @@ namespace pwalk::ipc {
 namespace {
 
 constexpr std::uint64_t kLeastPool = kHugePage;
-/// There from the start: a few milliseconds with huge pages, some thirty with small ones.
-/// A pool of this size takes the same memory whatever is scanned.
-constexpr std::uint64_t kFirstPart = std::uint64_t{64} << 20;
-constexpr std::uint64_t kCheckAhead = std::uint64_t{16} << 20;  ///< how much is asked for at a time
-constexpr std::uint64_t kPart = kHugePage;  ///< a quarter of a millisecond with huge pages, one with small ones
+
+/// Pools up to this size are there from the start, so that they take the same memory
+/// whatever is scanned; of larger ones a first part, with which a short scan may do.
+constexpr std::uint64_t kSmallPool = std::uint64_t{64} << 20;
+constexpr std::uint64_t kFirstPart = std::uint64_t{16} << 20;
+constexpr std::uint64_t kPart = std::uint64_t{8} << 20;  ///< a millisecond with huge pages, four with small ones
 
 /// What else the machine should have left when a pool grows.
 constexpr std::uint64_t kLeaveFree = std::uint64_t{64} << 20;
 
-/// A huge page that took longer to make was put together from pieces, which costs more
+/// Huge pages that took longer, each, were put together from pieces, which costs more
 /// than it ever saves.
-constexpr std::chrono::milliseconds kLongestCollapse{4};
+constexpr std::chrono::milliseconds kLongestCollapse{2};
 
 constexpr std::uint64_t kMostPool = std::uint64_t{1} << 42;  // its units fit in one lane's ring
 
@@ -113,7 +114,7 @@ Result<BlockPool> BlockPool::ordinary(std::uint64_t bytes, bool transparent) {
   pool.mapping_ = *std::move(mapping);
   pool.fd_ = *std::move(fd);
   pool.transparent_ = transparent;
-  if (auto made = pool.prepare(0, std::min(bytes, kFirstPart)); !made) return tl::unexpected(made.error());
+  if (auto made = pool.prepare(0, bytes <= kSmallPool ? bytes : kFirstPart); !made) return tl::unexpected(made.error());
   if (auto sealed = seal(pool.fd(), true); !sealed) return tl::unexpected(sealed.error());
   pool.describe(transparent);
   return pool;
@@ -122,8 +123,8 @@ Result<BlockPool> BlockPool::ordinary(std::uint64_t bytes, bool transparent) {
 Result<std::uint64_t> BlockPool::grow() {
   const std::uint64_t part = std::min(kPart, bytes() - ready_);
   if (ready_ + part > checked_) {
-    if (auto room = check_available(kCheckAhead + kLeaveFree); !room) return tl::unexpected(room.error());
-    checked_ = ready_ + kCheckAhead;
+    if (auto room = check_available(kFirstPart + kLeaveFree); !room) return tl::unexpected(room.error());
+    checked_ = ready_ + kFirstPart;
   }
   if (auto made = prepare(ready_, part); !made) return tl::unexpected(made.error());
   return ready_;
@@ -131,10 +132,10 @@ Result<std::uint64_t> BlockPool::grow() {
 
 Result<void> BlockPool::prepare(std::uint64_t from, std::uint64_t bytes) {
   if (transparent_) collapse_part(from, bytes);
-  if (auto filled = allocate(fd(), from, bytes); !filled) return filled;
-  // Page tables now rather than one fault per page in the workers. Refused before Linux 5.14: then they
-  // fault.
-  ::madvise(data() + from, bytes, MADV_POPULATE_WRITE);
+  // Allocates, and makes the page tables, which saves the workers a fault per page. What cannot be had is an errno and
+  // no SIGBUS. Refused before Linux 5.14.
+  if (::madvise(data() + from, bytes, MADV_POPULATE_WRITE) != 0)
+    if (auto filled = allocate(fd(), from, bytes); !filled) return filled;
   ready_ = from + bytes;
   return {};
 }
@@ -142,13 +143,15 @@ Result<void> BlockPool::prepare(std::uint64_t from, std::uint64_t bytes) {
 /// One page per 2 MiB extent, so that collapsing it makes the huge page directly:
 /// filling it first costs the zeroing and copying of 512 small pages more.
 void BlockPool::collapse_part(std::uint64_t from, std::uint64_t bytes) {
-  for (std::uint64_t at = from; at + kHugePage <= from + bytes && transparent_; at += kHugePage) {
-    const auto start = std::chrono::steady_clock::now();
+  const std::uint64_t whole = bytes / kHugePage * kHugePage;
+  if (whole == 0) return;
+  const auto start = std::chrono::steady_clock::now();
+  for (std::uint64_t at = from; at < from + whole; at += kHugePage)
     if (!allocate(fd(), at, 4096)) return;
-    collapse_error_ = collapse(data() + at, kHugePage);
-    const bool dear = std::chrono::steady_clock::now() - start > kLongestCollapse;
-    if (collapse_error_ != 0 || dear) transparent_ = false;
-  }
+  // All at once: each call begins by having every CPU empty its list of pages.
+  collapse_error_ = collapse(data() + from, whole);
+  const bool dear = std::chrono::steady_clock::now() - start > kLongestCollapse * (1 + whole / kHugePage);
+  if (collapse_error_ != 0 || dear) transparent_ = false;
 }
 
 // Of the first part, which is like the rest.

@@ -32,12 +32,18 @@ TEST(BlockPoolTest, RoundsUpToWholeBlocks) {
   EXPECT_EQ(pool->bytes(), (2u << 20) + kBlockBytes);
 }
 
+TEST(BlockPoolTest, ASmallPoolIsThereFromTheStart) {
+  const auto pool = BlockPool::create(64u << 20, HugePages::automatic);
+  ASSERT_TRUE(pool) << pool.error().message();
+  EXPECT_EQ(pool->ready(), pool->bytes());
+}
+
 TEST(BlockPoolTest, ALargePoolIsMadeAsItIsNeeded) {
   for (const HugePages pages : {HugePages::off, HugePages::automatic}) {
-    auto pool = BlockPool::create((72u << 20) + kBlockBytes, pages);
+    auto pool = BlockPool::create((68u << 20) + kBlockBytes, pages);
     ASSERT_TRUE(pool) << pool.error().message();
     if (pool->pages() == "2M reserved") continue;
-    EXPECT_EQ(pool->ready(), 64u << 20);
+    EXPECT_EQ(pool->ready(), 16u << 20);
     EXPECT_EQ(page_backing(pool->data(), pool->bytes()).resident, pool->ready());
     while (pool->ready() < pool->bytes()) {
       const std::uint64_t before = pool->ready();

@@ -56,6 +56,7 @@ ScanSummary opening_summary(const ScanPlan& plan) {
 /// Prints what is asked for and returns the exit code.
 int close_summary(ScanSummary summary, publish::Outcome outcome, const OutputOptions& output) {
   summary.outcome = std::move(outcome);
+  if (const char* used = summary.outcome.stats.backend; *used) summary.backend = used;
   summary.finished = std::chrono::system_clock::now();
   summary.usage = process_usage();
   if (!summary.outcome.problem.empty()) say(kProgram, escaped(summary.outcome.problem));
@@ -142,6 +143,7 @@ int run_scan(const ScannerOptions& options, const ScanPlan& plan) {
     say(kProgram, "--require-filter: " + escaped(programs.error().message()));
     return kCutShort;
   }
+  for (const std::string& notice : plan.notices) say(kProgram, escaped(notice));
   for (const std::string& refusal : programs->refusals()) say(kProgram, escaped(refusal));
   auto session = make_session(options, plan);
   if (!session) {

@@ -29,6 +29,14 @@ struct EnumWords<Profile> {
        {"fuse", Profile::fuse}}};
 };
 
+/// How attributes are asked: by the threads themselves or through io_uring.
+enum class UringUse { automatic, on, off };
+template <>
+struct EnumWords<UringUse> {
+  static constexpr std::array<std::pair<std::string_view, UringUse>, 3> words{
+      {{"auto", UringUse::automatic}, {"on", UringUse::on}, {"off", UringUse::off}}};
+};
+
 /// Which names are walked.
 struct TraversalOptions {
   std::optional<std::uint32_t> max_depth;  ///< levels below a root
@@ -71,6 +79,10 @@ struct ThreadOptions {
   std::optional<std::uint32_t> max_threads;  ///< none: by profile
   bool work_stealing = true;
   bool auto_tune = true;
+  bool cpu_affinity = false;
+  std::uint32_t cpus_per_thread = 1;
+  bool numa_aware = true;
+  bool prefer_local_numa = true;
   friend bool operator==(const ThreadOptions&, const ThreadOptions&) = default;
 };
 inline constexpr std::tuple kThreadSpecs{
@@ -79,12 +91,20 @@ inline constexpr std::tuple kThreadSpecs{
     OptionSpec{"work-stealing", &ThreadOptions::work_stealing, "", "let idle threads take directories from busy ones (default)"},
     OptionSpec{"auto-tune", &ThreadOptions::auto_tune, "",
                "adapt the number of threads to what is measured (default); without it, max-threads or else min-threads"},
+    OptionSpec{"cpu-affinity", &ThreadOptions::cpu_affinity, "", "keep each thread on CPUs of its own, cores before their second threads"},
+    OptionSpec{"cpus-per-thread", &ThreadOptions::cpus_per_thread, "N", "with cpu-affinity, let each thread have N CPUs", 1, 1024},
+    OptionSpec{"numa-aware", &ThreadOptions::numa_aware, "", "on several NUMA nodes, deal the threads out to them (default)"},
+    OptionSpec{"prefer-local-numa", &ThreadOptions::prefer_local_numa, "",
+               "have each thread's memory on its own NUMA node (default)"},
 };
 
 /// How the kernel is asked.
 struct KernelOptions {
   bool use_getdents = true;
   bool use_statx = true;
+  UringUse use_io_uring = UringUse::automatic;
+  bool use_noatime = true;
+  bool use_o_direct = false;
   std::optional<std::uint32_t> readahead_kb;  ///< getdents buffer; none: by profile
   Profile profile = Profile::automatic;
   bool detect_filesystem = true;
@@ -93,6 +113,11 @@ struct KernelOptions {
 inline constexpr std::tuple kKernelSpecs{
     OptionSpec{"use-getdents", &KernelOptions::use_getdents, "", "read directories with getdents64 (default); without it, readdir"},
     OptionSpec{"use-statx", &KernelOptions::use_statx, "", "ask attributes with statx (default); without it, fstatat"},
+    OptionSpec{"use-io-uring", &KernelOptions::use_io_uring, "WHEN",
+               "ask attributes through io_uring: auto (where trying shows that it is faster), on, off"},
+    OptionSpec{"use-noatime", &KernelOptions::use_noatime, "", "do not change access times of directories, where that is allowed (default)"},
+    OptionSpec{"use-o-direct", &KernelOptions::use_o_direct, "",
+               "try direct I/O on directories, say what came of it, and force fresh attributes"},
     OptionSpec{"readahead-kb", &KernelOptions::readahead_kb, "KIB", "size of the directory buffer (default by profile)", 4, 16384},
     OptionSpec{"profile", &KernelOptions::profile, "NAME",
                "tuning profile: auto, local, nfs, lustre, weka, beegfs, gpfs, cephfs, smb, fuse"},

@@ -16,6 +16,16 @@ namespace sys {
 struct Calls;
 }
 
+/// How attributes are asked under a root.
+enum class AskBy : unsigned char { threads, trial, ring };
+
+/// Where a worker runs.
+struct Place {
+  std::vector<unsigned> cpus;
+  unsigned node = 0;  ///< NUMA node
+  friend bool operator==(const Place&, const Place&) = default;
+};
+
 /// One root, resolved.
 struct PlannedRoot {
   std::string given;       ///< as the user wrote it; what is opened
@@ -27,6 +37,8 @@ struct PlannedRoot {
   Profile profile = Profile::local;
   Coherence coherence = Coherence::normal;
   unsigned split_names = 0;  ///< names per part when idle threads help with a large directory; 0: they do not
+  AskBy ask_by = AskBy::threads;
+  bool direct = false;     ///< its directories take O_DIRECT
   int error = 0;           ///< errno if the root cannot be stat'ed; it is not walked
 };
 
@@ -48,12 +60,15 @@ struct ScanPlan {
   unsigned threads = 1;                    ///< to start with
   unsigned least_threads = 1;              ///< never fewer; the three are the same if the number is fixed
   unsigned most_threads = 1;               ///< never more
+  std::vector<Place> places;               ///< of workers, in turn; empty: anywhere
+  bool local_memory = false;               ///< on the worker's NUMA node
   std::size_t dirent_buffer_bytes = 64 * 1024;
   std::size_t frontier_bytes = 32 << 20;   ///< budget of waiting directories, all workers together
   unsigned descriptor_budget = 0;          ///< directories kept open at most
   std::vector<std::string> filter_names;   ///< directories that are not entered, of --filter-names
   std::vector<std::string> exclude_globs;  ///< --exclude and the lines of --exclude-from
   std::vector<Decision> decisions;
+  std::vector<std::string> notices;        ///< what was asked for and cannot be had, a line each
 
   /// Some root lies on a server: its calls sleep even where nothing shows it.
   bool waits_for_servers() const {

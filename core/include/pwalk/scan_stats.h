@@ -59,6 +59,7 @@ struct ScanStats {
   unsigned wanted_threads = 0;   ///< that walk now; the rest is parked
   const char* threads_reason = "";  ///< why so many, where the number adapts; lives for ever
   std::vector<WorkerTime> workers;  ///< of the threads that were started
+  const char* backend = "";      ///< what asked the attributes: "statx", "fstatat", "io_uring", "" for none; lives for ever
   std::uint64_t waiting_directories = 0;
   std::uint64_t batches = 0;
   bool complete = false;

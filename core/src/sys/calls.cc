@@ -12,9 +12,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <memory>
 #include <thread>
 
 #include "pwalk/base/unique_fd.h"
+#include "statx_uring.h"
 #include "sys/raw_syscall.h"
 
 namespace pwalk::sys {
@@ -24,6 +26,12 @@ template <class Number>
 Number or_errno(Number result) {
   return result < 0 ? static_cast<Number>(-errno) : result;
 }
+
+constexpr unsigned kMostCpus = 1u << 16;
+
+struct CpuSetFree {
+  void operator()(cpu_set_t* set) const { CPU_FREE(set); }
+};
 
 std::uint64_t clock_ns(clockid_t clock) {
   timespec now{};
@@ -160,6 +168,36 @@ unsigned Calls::usable_cpus() const {
   cpu_set_t set;
   if (::sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1u, unsigned(CPU_COUNT(&set)));
   return std::max(1u, std::thread::hardware_concurrency());  // more CPUs than cpu_set_t holds
+}
+
+std::vector<unsigned> Calls::usable_cpu_list() const {
+  std::vector<unsigned> cpus;
+  for (unsigned room = 1024; room <= kMostCpus; room *= 4) {
+    const std::unique_ptr<cpu_set_t, CpuSetFree> set(CPU_ALLOC(room));
+    const std::size_t bytes = CPU_ALLOC_SIZE(room);
+    if (!set) return cpus;
+    if (::sched_getaffinity(0, bytes, set.get()) != 0) continue;  // EINVAL: more CPUs than there is room for
+    for (unsigned cpu = 0; cpu < room; ++cpu)
+      if (CPU_ISSET_S(cpu, bytes, set.get())) cpus.push_back(cpu);
+    return cpus;
+  }
+  return cpus;
+}
+
+int Calls::keep_on(std::span<const unsigned> cpus) const {
+  const unsigned room = cpus.empty() ? 1 : *std::max_element(cpus.begin(), cpus.end()) + 1;
+  const std::unique_ptr<cpu_set_t, CpuSetFree> set(CPU_ALLOC(room));
+  const std::size_t bytes = CPU_ALLOC_SIZE(room);
+  if (!set) return -ENOMEM;
+  CPU_ZERO_S(bytes, set.get());
+  for (const unsigned cpu : cpus) CPU_SET_S(cpu, bytes, set.get());
+  return ::sched_setaffinity(0, bytes, set.get()) == 0 ? 0 : -errno;
+}
+
+Result<void> Calls::try_uring() const {
+  auto ring = StatxUring::create({}, nullptr);
+  if (!ring) return tl::unexpected(ring.error());
+  return {};
 }
 
 std::uint64_t Calls::monotonic_ns() const { return clock_ns(CLOCK_MONOTONIC); }

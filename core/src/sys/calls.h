@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 #include "pwalk/base/result.h"
 
@@ -102,6 +103,12 @@ struct Calls {
   virtual void raise_descriptor_limit(std::uint64_t soft) const;
   /// CPUs this process may run on; at least 1.
   virtual unsigned usable_cpus() const;
+  /// Which they are, ascending; empty if it cannot be told.
+  virtual std::vector<unsigned> usable_cpu_list() const;
+  /// Keeps the calling thread on these CPUs: 0 or a negated errno.
+  virtual int keep_on(std::span<const unsigned> cpus) const;
+  /// Whether io_uring can be had; the error says why not.
+  virtual Result<void> try_uring() const;
 
   /// CLOCK_MONOTONIC, ns.
   virtual std::uint64_t monotonic_ns() const;
