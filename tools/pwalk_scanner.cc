@@ -10,6 +10,7 @@
 #include "scan/explanation.h"
 #include "scan/image_jobs.h"
 #include "scan/scan_run.h"
+#include "scan/walk_link.h"
 #include "text/escape.h"
 #include "version.h"
 
@@ -57,7 +58,9 @@ int scan(int argc, char** argv) {
     return kComplete;
   }
   watch_signals();
-  return run_scan(options, *plan);
+  const auto link = WalkLink::from_environment();
+  if (!link) return refuse(link.error().what);
+  return run_scan(options, *plan, *link ? &(*link)->control() : nullptr);
 }
 
 }  // namespace

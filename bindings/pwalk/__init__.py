@@ -10,12 +10,14 @@ import logging
 from pwalk._core import __version__
 from pwalk.async_walker import AsyncWalker
 from pwalk.batch import FLAGS, OPERATIONS, STRUCTURED, Batch, DirectoryRecord
+from pwalk.column import Column
 from pwalk.config import Config
 from pwalk.consumer import ArrowStream, Consumer, ConsumerStats, OperationStats, ScanStats, attach
 from pwalk.entry import Entry
 from pwalk.errors import Evicted, MissedEntries, ProtocolError, PwalkError, ScannerDied, ScannerError
 from pwalk.results import DiskUsage, ResultEntry, ResultsFilesystem, open_results
 from pwalk.scanner import Scan, scan
+from pwalk.walker import Walker, walk
 
 __all__ = [
     "FLAGS",
@@ -24,6 +26,7 @@ __all__ = [
     "ArrowStream",
     "AsyncWalker",
     "Batch",
+    "Column",
     "Config",
     "Consumer",
     "ConsumerStats",
@@ -41,10 +44,12 @@ __all__ = [
     "ScanStats",
     "ScannerDied",
     "ScannerError",
+    "Walker",
     "__version__",
     "attach",
     "open_results",
     "scan",
+    "walk",
 ]
 
 logging.getLogger("pwalk").addHandler(logging.NullHandler())

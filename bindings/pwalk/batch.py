@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Iterator, Literal, NamedTuple, Sequence
 import numpy as np
 
 from pwalk import _core
+from pwalk.column import Column
 from pwalk.conditions import Moment, Text, group_number, nanoseconds, owner_number, suffixes_of, type_letters, unsigned
 from pwalk.entry import Entry, entries_of
 
@@ -144,8 +145,8 @@ class Batch:
         Returns
         -------
         numpy.ndarray
-            ``directory`` and ``name``: a new array of bytes objects. Everything else:
-            a read-only view of the shared memory, with dtype uint8, uint32, uint64 or,
+            ``directory`` and ``name``: a new array of bytes objects. Everything else: a
+            `Column`, a read-only view of the shared memory, with dtype uint8, uint32, uint64 or,
             for times in nanoseconds since 1970 UTC, int64. A column that is the same
             for all rows has stride 0. A value that is not known is 0, see `valid`.
 
@@ -161,7 +162,7 @@ class Batch:
         if name == "directory":
             return self._handle.directories()
         try:
-            return self._handle.column(name)
+            return self._handle.column(name).view(Column)
         except KeyError:
             raise self._no_column(name) from None
 

@@ -7,7 +7,7 @@ import os
 import time
 import weakref
 from types import TracebackType
-from typing import Any, Callable, Optional, TypeVar, Union
+from typing import Any, Callable, Optional, Sequence, TypeVar, Union
 
 from pwalk import _core
 from pwalk.batch import Batch
@@ -154,9 +154,25 @@ def scan(
     """
     if not roots:
         raise TypeError("scan() needs at least one root")
-    settings = _settings(config, name, options)
+    return start(roots, _settings(config, name, options), progress=progress, verify=verify, timeout=timeout)
+
+
+def start(
+    roots: Sequence[Root],
+    config: Config,
+    *,
+    progress: Progress | None = None,
+    verify: bool = False,
+    timeout: float = 60.0,
+    control: int | None = None,
+) -> Scan:
+    """What `scan` does when its options are settled; `config` gets a name if it has none.
+
+    `control` is a descriptor that the scanner inherits and obeys, see tools/scan/walk_link.h.
+    """
+    settings = _settings(config, None, {})
     places = [os.fsencode(root) for root in roots]
-    process = ScannerProcess([*settings.to_arguments(), "--json", "--quiet", "--", *places])
+    process = ScannerProcess([*settings.to_arguments(), "--json", "--quiet", "--", *places], control)
     try:
         handle = _attach(process, os.fsencode(settings.name or ""), verify, time.monotonic() + timeout, places)
     except BaseException:

@@ -20,6 +20,7 @@ from pwalk import _core
 __all__ = ["ScannerProcess", "find_scanner"]
 
 _PROGRAM = "pwalk-scanner"
+_CONTROL = "PWALK_WALK_CONTROL"  # in its environment: the socket over which it is followed
 _HERE = pathlib.Path(__file__).resolve().parent
 _PLACES = (
     _HERE / "bin" / _PROGRAM,  # a wheel
@@ -78,6 +79,8 @@ class ScannerProcess:
     ----------
     arguments : sequence of str or bytes
         Its command line, without the program.
+    control : int, optional
+        A socket that it inherits and obeys, see tools/scan/walk_link.h.
 
     Raises
     ------
@@ -87,8 +90,9 @@ class ScannerProcess:
 
     _PATIENCE = 10.0  # seconds from SIGTERM to SIGKILL: what the scanner grants its own consumers
 
-    def __init__(self, arguments: Sequence[str | bytes]) -> None:
+    def __init__(self, arguments: Sequence[str | bytes], control: int | None = None) -> None:
         self._owner = os.getpid()
+        self._control = control
         self._ended = False
         # Files and not pipes: nobody has to read them for the scanner to go on.
         self._output = tempfile.TemporaryFile()
@@ -103,6 +107,8 @@ class ScannerProcess:
             stderr=self._complaints,
             start_new_session=True,  # Ctrl-C is for this process, which then ends the scanner
             preexec_fn=functools.partial(_core.end_with_parent, self._owner),
+            pass_fds=() if self._control is None else (self._control,),
+            env=None if self._control is None else {**os.environ, _CONTROL: str(self._control)},
         )
 
     @property

@@ -7,13 +7,14 @@
 namespace pwalk {
 
 struct Scanner::Impl {
-  Impl(ScanPlan scan_plan, BatchSink& sink, const sys::Calls& calls)
+  Impl(ScanPlan scan_plan, BatchSink& sink, const sys::Calls& calls, WalkControl* control)
       : plan(std::move(scan_plan)),
         paced(pace(plan, calls)),
         walk(plan, sink, paced ? *paced : calls, stop,
              NameFilter::make(plan.exclude_globs, plan.options.traversal.include, plan.options.traversal.ignore_snapshots,
                               plan.filter_names)
-                 .value()),
+                 .value(),
+             control),
         crew(walk) {}
 
   std::unique_ptr<sys::PacedCalls> pace(const ScanPlan& scan_plan, const sys::Calls& calls) const {
@@ -32,10 +33,11 @@ struct Scanner::Impl {
   WorkerCrew crew;
 };
 
-Scanner::Scanner(ScanPlan plan, BatchSink& sink) : Scanner(std::move(plan), sink, sys::real_calls()) {}
+Scanner::Scanner(ScanPlan plan, BatchSink& sink, WalkControl* control)
+    : Scanner(std::move(plan), sink, sys::real_calls(), control) {}
 
-Scanner::Scanner(ScanPlan plan, BatchSink& sink, const sys::Calls& calls)
-    : impl_(std::make_unique<Impl>(std::move(plan), sink, calls)) {}
+Scanner::Scanner(ScanPlan plan, BatchSink& sink, const sys::Calls& calls, WalkControl* control)
+    : impl_(std::make_unique<Impl>(std::move(plan), sink, calls, control)) {}
 
 Scanner::~Scanner() {
   cancel();

@@ -13,6 +13,7 @@
 #include "open_directories.h"
 #include "pwalk/batch_sink.h"
 #include "pwalk/scan_plan.h"
+#include "pwalk/walk_control.h"
 #include "split_directories.h"
 #include "sys/calls.h"
 
@@ -21,10 +22,11 @@ namespace pwalk {
 /// What all workers of one walk share.
 struct Walk {
   Walk(const ScanPlan& scan_plan, BatchSink& batch_sink, const sys::Calls& system_calls,
-       std::atomic<bool>& stop_flag, NameFilter name_filter)
+       std::atomic<bool>& stop_flag, NameFilter name_filter, WalkControl* walk_control = nullptr)
       : plan(scan_plan),
         sink(batch_sink),
         calls(system_calls),
+        control(walk_control),
         filter(std::move(name_filter)),
         stop(stop_flag),
         attributes(system_calls, scan_plan.use_statx),
@@ -43,6 +45,7 @@ struct Walk {
   const ScanPlan& plan;
   BatchSink& sink;
   const sys::Calls& calls;
+  WalkControl* const control;  ///< who holds the walk back, or null
   const NameFilter filter;
   /// Set once, by cancel(), a sink that refuses, or a lack of memory. Relaxed:
   /// workers notice a name later.

@@ -91,6 +91,7 @@ void Worker::run_out_of_memory() {
 // Own work first, deepest first: that keeps the frontier small. What was put aside
 // is taken up again when the rest has shrunk.
 bool Worker::step() {
+  if (walk_.control) return controlled_step();
   Frontier& frontier = walk_.frontier;
   if (aside_.empty() && frontier.should_park(number_)) {
     writer_.flush();
@@ -117,6 +118,32 @@ bool Worker::idle(Wait&& wait) {
   return more;
 }
 
+// The same with somebody who holds the walk back. What was begun is read to its end whatever he says, since he
+// may wait for it.
+bool Worker::controlled_step() {
+  Frontier& frontier = walk_.frontier;
+  if (aside_.empty() && frontier.should_park(number_)) {
+    writer_.flush();
+    return idle([&] { return frontier.park(number_); });
+  }
+  const bool admitted = walk_.control->admit();
+  const bool may_open = admitted || stopping();
+  NodePtr next;
+  if (may_open && (aside_.empty() || !frontier.is_below_half_share(number_))) next = frontier.take_own(number_);
+  if (may_open && !next && aside_.empty()) next = frontier.steal(number_);
+  if (next) return take_up(Visit(std::move(next))), true;
+  if (admitted) walk_.control->give_back();
+  if (!aside_.empty()) {
+    Visit visit = std::move(aside_.back());
+    aside_.pop_back();
+    return take_up(std::move(visit)), true;
+  }
+  if (auto part = walk_.split.take_any()) return help(*std::move(part)), true;
+  writer_.flush();
+  if (may_open || frontier.outstanding() == 0) return idle([&] { return frontier.wait(); });
+  return idle([&] { return walk_.control->wait_for_room(), true; });
+}
+
 void Worker::take_up(Visit visit) {
   try {
     if (!stopping()) visit.holds == Visit::Holds::user ? resume(visit) : start(visit);
@@ -129,8 +156,16 @@ void Worker::take_up(Visit visit) {
 void Worker::start(Visit& visit) {
   writer_.flush_if_old();
   if (!visit.node->parent() && !visit_root(visit)) return;
+  if (walk_.control && is_declined(visit)) {
+    visit.is_reported = true;  // neither complete nor an error
+    return;
+  }
   int fd = -1;
   if (open(visit, fd)) read(visit, fd);
+}
+
+bool Worker::is_declined(const Visit& visit) {
+  return walk_.control->is_declined(cursor_.move_to(visit.node, plan_.roots[visit.node->root()].path));
 }
 
 void Worker::resume(Visit& visit) {
@@ -420,6 +455,7 @@ void Worker::end(Visit& visit) {
   if (visit.holds == Visit::Holds::pin) directories.leave(*visit.node, number_);
   if (visit.holds == Visit::Holds::user) directories.drop_user(*visit.node);
   if (visit.holds == Visit::Holds::parent && visit.node->parent()) directories.drop_user(*visit.node->parent());
+  if (walk_.control && !visit.is_reported) walk_.control->give_back();
   if (stopping()) walk_.cut_short[visit.node->root()].store(true, std::memory_order_relaxed);
   tally_of(visit).show();
   tally_of(visit).finish_directory();
@@ -456,6 +492,7 @@ void Worker::report(Visit& visit) {
   }
   if (opt_in_.wants_any() && entry.error == 0) opt_in_.read(fd, found.name.data(), entry);
   const bool enter = may_enter(visit, found, identity, entry);
+  if (walk_.control && entry.type == 'l') tell_link_to_directory(fd, found, entry);
   if (emit(visit, entry) && enter) queue(visit, found, identity);
   if (++names_since_look_ >= kNamesPerLook || tuning_.profile != Profile::local) {
     names_since_look_ = 0;
@@ -545,6 +582,14 @@ std::string_view Worker::path_below_root(std::string_view name) {
   }
   if (asked.max_depth && entry.depth >= *asked.max_depth) return false;
   return !asked.one_file_system || !identity.known || identity.device == here.identity().device;
+}
+
+// Who follows a walk wants to know, and would have to ask once per link, one after the other.
+void Worker::tell_link_to_directory(int fd, const Dirent& found, Entry& entry) {
+  struct ::stat target {};
+  if (walk_.calls.fstatat(fd, found.name.data(), 0, target) < 0 || !S_ISDIR(target.st_mode)) return;
+  entry.type = 'd';
+  entry.flags |= schema::kLink;
 }
 
 void Worker::queue(Visit& visit, const Dirent& found, const Identity& identity) {

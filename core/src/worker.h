@@ -36,9 +36,11 @@ class Worker {
   bool step();
   template <class Wait>
   bool idle(Wait&& wait);
+  bool controlled_step();
   void run_out_of_memory();
   void take_up(Visit visit);
   void start(Visit& visit);
+  bool is_declined(const Visit& visit);
   void resume(Visit& visit);
   void read(Visit& visit, int fd);
   void read_blocks(Visit& visit, int fd);
@@ -79,6 +81,7 @@ class Worker {
   int flags_for(bool follow) const;
   void tune(const DirectoryNode& node, int fd);
   bool may_enter(const Visit& visit, const Dirent& found, const Identity& identity, schema::Entry& entry) const;
+  void tell_link_to_directory(int fd, const Dirent& found, schema::Entry& entry);
   void queue(Visit& visit, const Dirent& found, const Identity& identity);
   void refuse_long_path(Visit& visit, std::string_view name);
   bool emit(Visit& visit, const schema::Entry& entry);

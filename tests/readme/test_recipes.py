@@ -100,3 +100,8 @@ def test_a_saved_image_is_asked_by_path(tree, environment):
     program = block_with("python", "open_results").replace('"/home"', repr(str(tree)))
     printed = run(["/usr/bin/python3", "-c", program.replace(".tmp", ".tiff").replace("1 << 30", "15000")], tree, environment)
     assert sorted(printed.splitlines()[1:]) == [str(tree / "inner" / f"image-{number}.tiff") for number in range(16, 20)]
+
+
+def test_walk(tree, environment):
+    program = block_with("python", "pwalk.walk").replace('"/data"', repr(str(tree))).replace('"cache"', '"inner"')
+    assert run(["/usr/bin/python3", "-c", program], tree, environment) == f"{tree} 1\n"

@@ -84,7 +84,7 @@ publish::Observer observer_of(ProgressLine& progress) {
 }
 
 int publish_into(ipc::ScanSession& session, const ScannerOptions& options, const ScanPlan& plan,
-                 const KernelPrograms& programs, ScanSummary summary) {
+                 const KernelPrograms& programs, ScanSummary summary, WalkControl* control) {
   summary.name = session.name();
   summary.pages = session.pool().pages;
   auto images = begin_images(options.publish, plan, session.name(), summary.started);
@@ -94,7 +94,7 @@ int publish_into(ipc::ScanSession& session, const ScannerOptions& options, const
   }
   ProgressLine progress(session.name(), options.output.progress, options.output.quiet);
   auto outcome = publish::run(plan, session, options.publish, options.output.json, observer_of(progress),
-                              *std::move(images));
+                              *std::move(images), control);
   progress.clear();
   summary.kernel_latency = programs.latency();
   summary.refused_opens = programs.refused_opens();
@@ -126,7 +126,7 @@ ipc::SessionOptions session_options(const ScannerOptions& options, const ScanPla
   return session;
 }
 
-int run_scan(const ScannerOptions& options, const ScanPlan& plan) {
+int run_scan(const ScannerOptions& options, const ScanPlan& plan, WalkControl* control) {
   const auto& asked = options.publish.name;
   if (auto fine = asked ? ipc::check_scan_name(*asked) : Result<void>{}; !fine) {
     say(kProgram, fmt::format("--name '{}': {}", escaped(*asked), fine.error().what));
@@ -150,7 +150,7 @@ int run_scan(const ScannerOptions& options, const ScanPlan& plan) {
     say(kProgram, escaped(session.error().message()));
     return session.error().code == EINVAL ? kUsage : kCutShort;
   }
-  return publish_into(*session, options, plan, *programs, std::move(summary));
+  return publish_into(*session, options, plan, *programs, std::move(summary), control);
 }
 
 }  // namespace pwalk::tools

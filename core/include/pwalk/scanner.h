@@ -12,6 +12,7 @@ namespace pwalk {
 namespace sys {
 struct Calls;
 }
+class WalkControl;
 
 /// One walk over the roots of a plan, into a sink. Not copyable, not reusable.
 ///
@@ -24,9 +25,9 @@ struct Calls;
 /// was swapped for a symbolic link (openat with O_NOFOLLOW from the parent).
 class Scanner {
  public:
-  /// `sink` and `calls` outlive the Scanner.
-  Scanner(ScanPlan plan, BatchSink& sink);
-  Scanner(ScanPlan plan, BatchSink& sink, const sys::Calls& calls);
+  /// `sink`, `calls` and `control` outlive the Scanner. `control`: who holds the walk back, if anybody.
+  Scanner(ScanPlan plan, BatchSink& sink, WalkControl* control = nullptr);
+  Scanner(ScanPlan plan, BatchSink& sink, const sys::Calls& calls, WalkControl* control = nullptr);
   /// Cancels and joins.
   ~Scanner();
 

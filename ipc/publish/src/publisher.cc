@@ -29,7 +29,8 @@ constexpr milliseconds kFarewell{200};    ///< for workers to return once they a
 /// What the walk and the loop share. Owned by both, since a worker that hangs in
 /// a system call outlives the loop.
 struct Walk {
-  Walk(const ScanPlan& plan, ipc::ScanSession& session) : sink(session), scanner(plan, sink) {}
+  Walk(const ScanPlan& plan, ipc::ScanSession& session, WalkControl* control)
+      : sink(session), scanner(plan, sink, control) {}
   LaneSink sink;
   std::atomic<bool> ended{false};  ///< set by the last worker (release), read by the loop (acquire)
   Scanner scanner;
@@ -39,13 +40,14 @@ struct Walk {
 class PublishedScan {
  public:
   PublishedScan(const ScanPlan& plan, ipc::ScanSession& session, const PublishOptions& options,
-                const AttendanceLimits& limits, const Observer& observer, std::vector<ImageJob> images)
+                const AttendanceLimits& limits, const Observer& observer, std::vector<ImageJob> images,
+                WalkControl* control)
       : session_(session),
         observer_(observer),
         slow_consumers_(session, options),
         needed_(limits.consumers),
         policy_(limits),
-        walk_(std::make_unique<Walk>(plan, session)) {
+        walk_(std::make_unique<Walk>(plan, session, control)) {
     session_.reuse_without_consumers(limits.reuse_unattended);
     for (ImageJob& job : images) builders_.push_back(std::make_unique<ImageBuilder>(std::move(job), session.name()));
   }
@@ -264,10 +266,10 @@ std::optional<Outcome> nothing_to_walk(const ScanPlan& plan) {
 }
 
 Outcome run(const ScanPlan& plan, ipc::ScanSession& session, const PublishOptions& options,
-            bool reuse_unattended, const Observer& observer, std::vector<ImageJob> images) {
+            bool reuse_unattended, const Observer& observer, std::vector<ImageJob> images, WalkControl* control) {
   if (auto outcome = nothing_to_walk(plan)) return *std::move(outcome);
   const AttendanceLimits limits = AttendanceLimits::of(options, reuse_unattended || !images.empty());
-  return PublishedScan(plan, session, options, limits, observer, std::move(images)).run();
+  return PublishedScan(plan, session, options, limits, observer, std::move(images), control).run();
 }
 
 }  // namespace pwalk::publish

@@ -11,6 +11,7 @@
 #include "pwalk/publish/publish_options.h"
 #include "pwalk/scan_plan.h"
 #include "pwalk/scan_stats.h"
+#include "pwalk/walk_control.h"
 
 namespace pwalk::publish {
 
@@ -80,8 +81,9 @@ std::optional<Outcome> nothing_to_walk(const ScanPlan& plan);
 /// has ended and its consumers are served. `reuse_unattended`: with nobody attached
 /// a full pool is reused (--json). Blocks; the calling thread is the control thread.
 /// `images` are built by consumers of this process, which the policy does not count;
-/// with one of them nobody else is waited for, as with --json.
+/// with one of them nobody else is waited for, as with --json. `control`: see Scanner.
 Outcome run(const ScanPlan& plan, ipc::ScanSession& session, const PublishOptions& options,
-            bool reuse_unattended, const Observer& observer, std::vector<ImageJob> images = {});
+            bool reuse_unattended, const Observer& observer, std::vector<ImageJob> images = {},
+            WalkControl* control = nullptr);
 
 }  // namespace pwalk::publish
