@@ -9,6 +9,7 @@ this machine is a failure. Exit 0 only when nothing failed and something passed.
 """
 
 import fnmatch
+import importlib.util
 import os
 import pathlib
 import shutil
@@ -68,6 +69,7 @@ LACKS = {
     "io-uring": lambda: not io_uring_allowed(),
     "bpf-lsm": lambda: os.geteuid() != 0 or "bpf" not in active_lsms(),
     "git-checkout": lambda: not (HERE.parent / ".git").exists(),
+    "torch": lambda: importlib.util.find_spec("torch") is None,
     "mypy": lambda: shutil.which("mypy") is None,
     "libduckdb": lambda: not list(HERE.parent.glob("build/*/npm/node_modules/@duckdb/*/libduckdb.so")),
     "other-programs": lambda: not all(map(shutil.which, ("bfs", "fdfind", "tree"))),

@@ -54,7 +54,8 @@ int scan(int argc, char** argv) {
   if (!plan)
     return refuse(escaped(plan.error().code == EINVAL ? plan.error().what : plan.error().message()));
   if (options.output.explain) {
-    write_all(STDOUT_FILENO, explanation(*plan, session_options(options, *plan)));
+    const auto session = session_options(options, *plan);
+    write_all(STDOUT_FILENO, options.output.json ? explanation_json(*plan, session) + "\n" : explanation(*plan, session));
     return kComplete;
   }
   watch_signals();

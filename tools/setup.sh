@@ -7,7 +7,7 @@ PWALK_PACKAGES=(
   libboost-dev libexpected-dev libfmt-dev libspdlog-dev libcli11-dev nlohmann-json3-dev libxxhash-dev libhwy-dev
   libflatbuffers-dev flatbuffers-compiler flatbuffers-compiler-dev liburing-dev libnuma-dev libbpf-dev clang bpftool
   python3-numpy pybind11-dev
-  libgtest-dev libgmock-dev relacy-dev libbenchmark-dev libpcre2-dev python3-pytest python3-fsspec mypy
+  libgtest-dev libgmock-dev relacy-dev libbenchmark-dev libpcre2-dev python3-pytest python3-fsspec python3-pandas python3-dask mypy
   strace bfs fd-find tree mount e2fsprogs xfsprogs btrfs-progs fuse3 libfuse3-dev
 )
 

@@ -8,7 +8,11 @@ from pwalk import _core
 HEAD = '''"""Generated from the definition of the options; see config.py."""
 
 import os
-from typing import Any, Callable, Iterable, Literal
+from typing import Any, Callable, Iterable, Literal, NamedTuple
+
+class Decision(NamedTuple):
+    choice: str
+    reason: str
 
 class Config:
 '''
@@ -18,6 +22,7 @@ METHODS = '''
     def options(cls) -> tuple[str, ...]: ...
     def replace(self, **changes: Any) -> Config: ...
     def to_arguments(self) -> list[str]: ...
+    def effective(self, *roots: str | bytes | os.PathLike[Any]) -> dict[str, Decision]: ...
     def __eq__(self, other: object) -> bool: ...
     def __reduce__(self) -> tuple[Callable[..., Config], tuple[dict[str, Any]]]: ...
 '''

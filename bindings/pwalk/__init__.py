@@ -11,10 +11,11 @@ from pwalk._core import __version__
 from pwalk.async_walker import AsyncWalker
 from pwalk.batch import FLAGS, OPERATIONS, STRUCTURED, Batch, DirectoryRecord
 from pwalk.column import Column
-from pwalk.config import Config
+from pwalk.config import Config, Decision
 from pwalk.consumer import ArrowStream, Consumer, ConsumerStats, OperationStats, ScanStats, attach
 from pwalk.entry import Entry
 from pwalk.errors import Evicted, MissedEntries, ProtocolError, PwalkError, ScannerDied, ScannerError
+from pwalk.monitor import Monitor, MonitorStats
 from pwalk.results import DiskUsage, ResultEntry, ResultsFilesystem, open_results
 from pwalk.scanner import Scan, scan
 from pwalk.walker import Walker, walk
@@ -30,11 +31,14 @@ __all__ = [
     "Config",
     "Consumer",
     "ConsumerStats",
+    "Decision",
     "DirectoryRecord",
     "DiskUsage",
     "Entry",
     "Evicted",
     "MissedEntries",
+    "Monitor",
+    "MonitorStats",
     "OperationStats",
     "ProtocolError",
     "PwalkError",

@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+import json
+import os
+import subprocess
+from typing import Any, Callable, NamedTuple
 
 from pwalk import _core
 
-__all__ = ["Config"]
+__all__ = ["Config", "Decision"]
 
 _SPECS: dict[str, tuple[str, str]] = {name: (kind, help) for name, kind, help in _core.option_specs()}
+
+
+class Decision(NamedTuple):
+    """What was decided of one subject, and why; see `Config.effective`.
+
+    Attributes
+    ----------
+    choice : str
+        What will be done.
+    reason : str
+        Why, and what could not be had; may be empty.
+
+    Examples
+    --------
+    >>> Config().effective(example_tree)["batches"]
+    Decision(choice='4096 rows or 50 ms', reason='')
+    """
+
+    choice: str
+    reason: str
 
 
 class Config:
@@ -83,6 +106,48 @@ class Config:
     def to_arguments(self) -> list[str]:
         """What differs from the defaults, as arguments of ``pwalk-scanner``; bytes that are no UTF-8 as surrogate escapes."""
         return self._values.to_arguments()
+
+    def effective(self, *roots: str | bytes | os.PathLike[Any]) -> dict[str, Decision]:
+        """What a scan of these roots would do on this machine now, and why: what of the options can be
+        honoured, and what of it cannot. Nothing is walked.
+
+        Parameters
+        ----------
+        *roots : str, bytes or os.PathLike
+            What would be scanned. Default: the working directory.
+
+        Returns
+        -------
+        dict of str to Decision
+            By subject, the lines of ``pwalk-scanner --explain``: ``"threads"``, ``"attributes"``, ``"directories"``,
+            ``"pool"``, ``"pages"``, ``"root /path"`` and so on.
+
+        Raises
+        ------
+        ScannerError
+            The scanner refuses these options; the message is its own.
+        OSError
+            It cannot be found or started.
+
+        Examples
+        --------
+        >>> decided = Config(use_statx=False, max_threads=1).effective(example_tree)
+        >>> decided["attributes"].choice
+        'fstatat; btime and mount_id stay unknown'
+        >>> decided["threads"].choice[0]
+        '1'
+        """
+        from pwalk.errors import ScannerError
+        from pwalk.scanner_process import find_scanner
+
+        places = [os.fsencode(root) for root in roots] or [b"."]
+        command = [find_scanner(), *self.to_arguments(), "--explain", "--json", "--", *places]
+        done = subprocess.run(command, capture_output=True)
+        if done.returncode:
+            complaints = done.stderr.decode(errors="backslashreplace").strip().splitlines()
+            raise ScannerError(complaints[-1] if complaints else f"the scanner ended with {done.returncode}", done.returncode)
+        told = json.loads(done.stdout)["decisions"]
+        return {each["subject"]: Decision(each["choice"], each["reason"]) for each in told}
 
     def __eq__(self, other: object) -> bool:
         return self._values == other._values if isinstance(other, Config) else NotImplemented

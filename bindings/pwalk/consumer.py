@@ -140,6 +140,13 @@ class ScanStats(NamedTuple):
         return self.entries / self.elapsed_seconds if self.elapsed_seconds > 0 else 0.0
 
 
+def scan_stats_of(told: tuple[Any, ...] | None) -> ScanStats | None:
+    """What the scanner told, with names."""
+    if told is None:
+        return None
+    return ScanStats(*told[:-3], *(OperationStats._make(each) for each in told[-3:]))
+
+
 class Consumer:
     """A reader of a scan or of an image; made by `attach`.
 
@@ -289,10 +296,7 @@ class Consumer:
 
         May be read at any time and from any thread, also after the end.
         """
-        told = self._handle.scan_stats()
-        if told is None:
-            return None
-        return ScanStats(*told[:-3], *(OperationStats._make(each) for each in told[-3:]))
+        return scan_stats_of(self._handle.scan_stats())
 
     def __arrow_c_stream__(
         self, requested_schema: object = None, *, text: TextType = "binary", on_error: OnError = "replace"

@@ -14,6 +14,7 @@ from pwalk.batch import Batch
 from pwalk.config import Config
 from pwalk.consumer import Consumer, ConsumerStats
 from pwalk.errors import ScannerError
+from pwalk.monitor import note_end, note_start
 from pwalk.scanner_process import ScannerProcess
 
 __all__ = ["Scan", "scan"]
@@ -55,6 +56,7 @@ class Scan(Consumer):
         self._reported = float("-inf")
         self._summary: dict[str, Any] | None = None
         self._end = weakref.finalize(self, _end, handle, process)
+        note_start(process.pid, handle)
 
     @property
     def pid(self) -> int:
@@ -186,6 +188,7 @@ def _end(handle: _core.ConsumerHandle, process: ScannerProcess) -> None:
     if handle.ended:
         process.wait(_FAREWELL)
     process.end()
+    note_end(process.pid)  # last: then its figures are
 
 
 def _settings(config: Config | None, name: str | None, options: dict[str, Any]) -> Config:

@@ -4,6 +4,7 @@
 
 #include "batch_handle.h"
 #include "consumer_handle.h"
+#include "figures_tuple.h"
 #include "registrations.h"
 
 namespace py = pybind11;
@@ -67,20 +68,11 @@ py::tuple stats(const ConsumerHandle& consumer) {
                         seen.content_hash, seen.missed_rows, double(seen.waited_ns) * 1e-9);
 }
 
-py::tuple operation(const ipc::OperationFigures& figures) {
-  return py::make_tuple(double(figures.p50_ns) * 1e-3, double(figures.p99_ns) * 1e-3, figures.count);
-}
-
 /// In the order of pwalk.ScanStats; None if the scanner has told nothing yet.
 py::object scan_stats(const ConsumerHandle& consumer) {
   const auto told = consumer.consumer()->scan_figures();
   if (!told) return py::none();
-  return py::make_tuple(double(told->elapsed_ns) * 1e-9, told->entries, told->files, told->directories, told->symlinks,
-                        told->others, told->errors, told->vanished, told->skipped, told->file_bytes, told->batches,
-                        told->waiting_directories, told->threads, told->thread_efficiency(),
-                        double(told->cpu_ns) * 1e-9, told->memory_bytes, told->peak_memory_bytes,
-                        double(told->backpressure_ns) * 1e-9, operation(told->open), operation(told->getdents),
-                        operation(told->statx));
+  return figures_tuple(*told);
 }
 
 }  // namespace

@@ -176,6 +176,10 @@ void ScanSession::set_status(std::string state, std::uint64_t entries, std::uint
 }
 
 void ScanSession::set_figures(const ScanFigures& figures) {
+  {
+    const std::lock_guard lock(impl_->status_mutex);
+    impl_->status.figures = figures;
+  }
   write_figures<Atomics>(impl_->control.writable_header().figures, figures);
 }
 

@@ -1,5 +1,7 @@
 #include "scan_status.h"
 
+#include <array>
+#include <bit>
 #include <nlohmann/json.hpp>
 
 #include "messages.h"
@@ -8,6 +10,7 @@ namespace pwalk::ipc {
 namespace {
 
 using nlohmann::json;
+using FigureWords = std::array<std::uint64_t, sizeof(ScanFigures) / sizeof(std::uint64_t)>;
 
 constexpr std::size_t kMostText = kMostStatusBytes - sizeof(MessageHeader);
 
@@ -96,6 +99,19 @@ ConsumerStatus read_consumer(const json& object) {
   return consumer;
 }
 
+/// As many numbers as there are figures, in their order.
+std::optional<ScanFigures> read_figures(const json& object) {
+  FigureWords words{};
+  std::size_t count = 0;
+  bool fine = true;
+  each_in(object, "figures", [&](const json& word) {
+    fine &= word.is_number_unsigned() && count < words.size();
+    if (fine) words[count++] = word.get<std::uint64_t>();
+  });
+  if (!fine || count != words.size()) return std::nullopt;
+  return std::bit_cast<ScanFigures>(words);
+}
+
 }  // namespace
 
 std::string ConsumerStatus::who() const {
@@ -109,6 +125,7 @@ std::string print_status(const ScanStatus& status) {
       {"name", widen(status.name)},   {"state", widen(status.state)}, {"started", widen(status.started)},
       {"entries", status.entries},    {"errors", status.errors},      {"pool_bytes", status.pool_bytes},
       {"pages", widen(status.pages)}, {"roots", json::array()},       {"consumers", json::array()}};
+  if (status.figures) object["figures"] = std::bit_cast<FigureWords>(*status.figures);
   std::size_t used = object.dump().size();
   for (const std::string& root : status.roots) append_bounded(object["roots"], widen(root), used);
   for (const ConsumerStatus& consumer : status.consumers)
@@ -133,6 +150,7 @@ std::optional<ScanStatus> parse_status(std::string_view text) {
   each_in(object, "consumers", [&](const json& consumer) {
     if (consumer.is_object()) status.consumers.push_back(read_consumer(consumer));
   });
+  status.figures = read_figures(object);
   return status;
 }
 

@@ -19,6 +19,9 @@ TEST(ScanStatusTest, ComesBackAsItWasWithEveryByteInItsNames) {
   status.errors = 3;
   status.pool_bytes = 1u << 28;
   status.pages = "4K";
+  status.figures.emplace();
+  status.figures->entries = ~std::uint64_t{0};
+  status.figures->statx.count = 7;
   std::string every;
   for (int byte = 1; byte < 256; ++byte) every += char(byte);
   status.roots = {"/", "/nfs/" + every};
@@ -33,6 +36,9 @@ TEST(ScanStatusTest, ComesBackAsItWasWithEveryByteInItsNames) {
   EXPECT_EQ(back->errors, status.errors);
   EXPECT_EQ(back->pool_bytes, status.pool_bytes);
   EXPECT_EQ(back->pages, status.pages);
+  ASSERT_TRUE(back->figures);
+  EXPECT_EQ(back->figures->entries, ~std::uint64_t{0});
+  EXPECT_EQ(back->figures->statx.count, 7u);
   EXPECT_EQ(back->roots, status.roots);
   ASSERT_EQ(back->consumers.size(), 2u);
   EXPECT_EQ(back->consumers[0].label, status.consumers[0].label);

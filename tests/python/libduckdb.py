@@ -35,17 +35,18 @@ def find(place: pathlib.Path) -> pathlib.Path:
     return library
 
 
-def install(place: pathlib.Path, package: str) -> None:
+def install(place: pathlib.Path, *packages: str) -> None:
+    """All that is wanted below `place`: npm removes what it is not asked for."""
     if shutil.which("npm") is None:
         raise Missing("npm is not installed")
     place.mkdir(parents=True, exist_ok=True)
-    command = ["npm", "install", "--no-save", "--no-audit", "--no-fund", "--prefix", place, package]
+    command = ["npm", "install", "--no-save", "--no-audit", "--no-fund", "--prefix", place, *packages]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     except subprocess.TimeoutExpired:
-        raise Missing(f"npm did not install {package} in 120 s") from None
+        raise Missing(f"npm did not install {' '.join(packages)} in 120 s") from None
     if done.returncode:
-        raise Missing(f"npm could not install {package}: {done.stderr.strip().splitlines()[-1:]}")
+        raise Missing(f"npm could not install {' '.join(packages)}: {done.stderr.strip().splitlines()[-1:]}")
 
 
 class _Result(ctypes.Structure):

@@ -12,7 +12,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from pwalk import Config
+from pwalk import Config, ScannerError
 from pwalk.scanner_process import find_scanner
 
 
@@ -29,7 +29,7 @@ def test_options_are_those_of_the_scanner():
         elif isinstance(value, int) and described[name]["kind"] == "count":
             assert described[name]["default"] == str(value)
         else:
-            assert value in (None, ()) or described[name]["default"] == str(value)
+            assert value in (None, ()) or described[name]["default"] == str(value).removesuffix(".0")
 
 
 def test_defaults_need_no_arguments():
@@ -120,3 +120,18 @@ def test_arguments_are_understood_by_the_scanner(tree):
                     ignore_snapshots=False, batch_size=100, profile="nfs", max_threads=2)
     explained = subprocess.run([find_scanner(), *config.to_arguments(), "--explain", "--", tree], capture_output=True, text=True)
     assert explained.returncode == 0, explained.stderr
+
+
+def test_effective_says_what_is_honoured_and_why(tree):
+    decided = Config(max_threads=2, auto_tune=False, readahead_kb=64, ring_size="2M", huge_pages="off").effective(tree)
+    assert decided["threads"].choice.startswith("2") and decided["directories"].choice == "getdents64 with 64 KiB"
+    assert decided["pool"].choice == "2.00 MiB" and decided[f"root {tree}"].choice.startswith("profile ")
+    assert Config(no_stat=True).effective(tree)["attributes"].reason == "no column needs a stat"
+    assert Config(use_getdents=False).effective(tree)["directories"].choice.startswith("readdir")
+    assert decided["pool"].reason  # how many blocks
+    missing = Config().effective(tree / "nothing")[f"root {tree / 'nothing'}"]
+    assert missing == ("not walked", "No such file or directory")
+    assert Config().effective()  # the working directory
+    with pytest.raises(ScannerError, match="exclude-from|no-such") as caught:
+        Config(exclude_from="/no-such-file").effective(tree)
+    assert caught.value.returncode == 2

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
+import subprocess
 
 import pytest
 
 import libduckdb
 import pwalk
-from conftest import WIDE_TREE_ROWS
+from conftest import WAIT, WIDE_TREE_ROWS
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +21,26 @@ def library() -> pathlib.Path:
         return libduckdb.find(place)
     except libduckdb.Missing as missing:
         pytest.skip(f"no libduckdb.so: {missing}")
+
+
+@pytest.fixture(scope="session")
+def read_parquet(library):
+    """Reads a file with arrow-rs, which refuses text that is not UTF-8 and more."""
+    place = pathlib.Path(os.environ.get("PWALK_NPM_DIR") or pathlib.Path(pwalk.__file__).parents[2] / "npm") / "parquet"
+    if not (place / "node_modules" / "parquet-wasm").exists():
+        try:
+            libduckdb.install(place, "parquet-wasm@0.8.0", "apache-arrow@21.2.0")
+        except libduckdb.Missing as missing:
+            pytest.skip(f"no parquet-wasm: {missing}")
+
+    def read(file):
+        program = pathlib.Path(__file__).with_name("read_parquet.js")
+        done = subprocess.run(["node", program, file], env={**os.environ, "NODE_PATH": str(place / "node_modules")},
+                              capture_output=True, text=True, timeout=WAIT)
+        assert done.returncode == 0, done.stderr
+        return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
+
+    return read
 
 
 @pytest.fixture(params=[1, 2])
@@ -99,3 +121,19 @@ def test_parquet_written_from_the_stream_reads_back_equal(database, sized_tree, 
         database.query(f"COPY (SELECT directory, name, size FROM entries) TO '{file}' (FORMAT parquet)")
     rows = database.query(f"SELECT directory || '/' || name, size FROM '{file}' ORDER BY 1")
     assert rows == sorted((str(path), str(status.st_size)) for path, status in lstats(sized_tree))
+
+
+def test_parquet_reads_back_equal_in_another_engine(database, hostile_tree, tmp_path, read_parquet):
+    file = tmp_path / "entries.parquet"
+    columns = "directory, name, size, inode, mode, nlink"
+    with pwalk.scan(hostile_tree, ignore_snapshots=False) as scan:
+        capsule = scan.__arrow_c_stream__()
+        database.scan("entries", capsule)
+        database.query(f"COPY (SELECT {columns} FROM entries WHERE error = 0) TO '{file}' (FORMAT parquet)")
+    found = sorted(read_parquet(file))
+    expected = []
+    for path, status in lstats(hostile_tree):
+        directory, name = os.path.split(path)
+        numbers = (status.st_size, status.st_ino, status.st_mode, status.st_nlink)
+        expected.append((directory.hex(), name.hex(), *map(str, numbers)))
+    assert found == sorted(expected)

@@ -19,7 +19,7 @@ import pwalk
 MODULES = sorted(module.name for module in pkgutil.iter_modules(pwalk.__path__, "pwalk.") if module.name != "pwalk._core")
 
 
-NEEDED = {"pwalk.fsspec": "fsspec"}  # what modules build on that pwalk itself can do without
+NEEDED = {"pwalk.fsspec": "fsspec", "pwalk.torch": "torch"}  # what modules build on that pwalk itself can do without
 
 
 @pytest.mark.parametrize("name", ["pwalk", *MODULES])

@@ -94,14 +94,42 @@ def test_manifest(tree, environment):
                                    for path in tree.rglob("*.tiff") if path.stat().st_size > 0)
 
 
-def test_a_saved_image_is_asked_by_path(tree, environment):
-    run(["bash", "-e", "-c", block_with("sh", "--save home.img").replace(" /home\n", f" '{tree}'\n")], tree, environment)
+def test_a_saved_image_is_asked_by_path(tree, environment, saved):
     (tree / "with\nnewline").unlink()
-    program = block_with("python", "open_results").replace('"/home"', repr(str(tree)))
+    program = block_with("python", "pwalk.open_results").replace('"/home"', repr(str(tree)))
     printed = run(["/usr/bin/python3", "-c", program.replace(".tmp", ".tiff").replace("1 << 30", "15000")], tree, environment)
     assert sorted(printed.splitlines()[1:]) == [str(tree / "inner" / f"image-{number}.tiff") for number in range(16, 20)]
 
 
 def test_walk(tree, environment):
-    program = block_with("python", "pwalk.walk").replace('"/data"', repr(str(tree))).replace('"cache"', '"inner"')
+    program = block_with("python", "cache").replace('"/data"', repr(str(tree))).replace('"cache"', '"inner"')
     assert run(["/usr/bin/python3", "-c", program], tree, environment) == f"{tree} 1\n"
+
+
+@pytest.fixture
+def saved(tree, environment):
+    run(["pwalk-scanner", "--quiet", "--save", "home.img", tree], tree, environment)
+
+
+def test_pandas(tree, environment, saved):
+    pytest.importorskip("pandas")
+    printed = run(["/usr/bin/python3", "-c", block_with("python", "import pandas")], tree, environment)
+    assert f"{os.geteuid()} " in printed and "190000" in printed
+
+
+def test_dask(tree, environment, saved):
+    pytest.importorskip("dask")
+    printed = run(["/usr/bin/python3", "-c", block_with("python", "import dask")], tree, environment)
+    used = subprocess.run(["du", "-s", "-B1", tree], capture_output=True, text=True, check=True).stdout.split()[0]
+    assert printed.split() == [used]
+
+
+def test_torch(tree, environment, saved):
+    pytest.importorskip("torch")
+    printed = run(["/usr/bin/python3", "-c", block_with("python", "EntryDataset")], tree, environment)
+    assert sum(int(line.split()[0]) for line in printed.splitlines()) == 2 * 23
+
+
+def test_monitor(tree, environment):
+    program = block_with("python", "pwalk.Monitor").replace('"/data"', repr(str(tree)))
+    assert " files/s, " in run(["/usr/bin/python3", "-c", program], tree, environment)

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <nlohmann/json.hpp>
+
 #include "pwalk/kernel_programs.h"
 #include "text/escape.h"
 #include "text/figures.h"
@@ -39,31 +41,53 @@ std::string line(std::string_view subject, std::string_view choice, std::string_
   return text + "\n";
 }
 
-std::string pool_lines(const ipc::PoolReport& pool) {
-  return line("pool", byte_text(pool.bytes), fmt::format("{} blocks", pool.blocks)) +
-         line("pages", pool.pages, pool.reason) + line("lanes", std::to_string(pool.lanes), "");
+std::vector<Decision> pool_decisions(const ipc::PoolReport& pool) {
+  return {{"pool", byte_text(pool.bytes), fmt::format("{} blocks", pool.blocks)},
+          {"pages", pool.pages, pool.reason},
+          {"lanes", std::to_string(pool.lanes), ""}};
 }
 
 /// Tried, like the pool.
-std::string program_lines(const ScanPlan& plan) {
+std::vector<Decision> program_decisions(const ScanPlan& plan) {
   const auto programs = KernelPrograms::attach(plan);
-  if (!programs) return line("kernel filter", "none, and it is required", escaped(programs.error().message()));
-  std::string text;
-  for (const Decision& decision : programs->decisions())
-    text += line(decision.subject, decision.choice, escaped(decision.reason));
-  return text;
+  if (!programs) return {{"kernel filter", "none, and it is required", programs.error().message()}};
+  return programs->decisions();
+}
+
+std::vector<Decision> tried_pool(ipc::SessionOptions options) {
+  const PrivateRuntimeDirectory directory;
+  if (!directory.made()) return {{"pool", "not tried", "no directory could be made in /tmp"}};
+  options.name = "explain";
+  const auto session = ipc::ScanSession::create(options);
+  if (!session) return {{"pool", "cannot be had", session.error().message()}};
+  return pool_decisions(session->pool());
+}
+
+/// What only this machine can tell, right now.
+std::vector<Decision> machine_decisions(const ScanPlan& plan, ipc::SessionOptions options) {
+  std::vector<Decision> decisions = program_decisions(plan);
+  for (Decision& decision : tried_pool(std::move(options))) decisions.push_back(std::move(decision));
+  return decisions;
 }
 
 }  // namespace
 
 std::string explanation(const ScanPlan& plan, ipc::SessionOptions options) {
-  std::string text = plan.explain() + program_lines(plan);
-  const PrivateRuntimeDirectory directory;
-  if (!directory.made()) return text + line("pool", "not tried", "no directory could be made in /tmp");
-  options.name = "explain";
-  const auto session = ipc::ScanSession::create(options);
-  return text + (session ? pool_lines(session->pool())
-                         : line("pool", "cannot be had", escaped(session.error().message())));
+  std::string text = plan.explain();
+  for (const Decision& decision : machine_decisions(plan, std::move(options)))
+    text += line(decision.subject, decision.choice, escaped(decision.reason));
+  return text;
+}
+
+std::string explanation_json(const ScanPlan& plan, ipc::SessionOptions options) {
+  std::vector<Decision> decisions = plan.decisions;
+  for (Decision& decision : machine_decisions(plan, std::move(options))) decisions.push_back(std::move(decision));
+  auto told = nlohmann::json::array();
+  for (const Decision& decision : decisions)
+    told.push_back({{"subject", escaped(decision.subject)},
+                    {"choice", escaped(decision.choice)},
+                    {"reason", escaped(decision.reason)}});
+  return nlohmann::json{{"decisions", std::move(told)}}.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
 }
 
 }  // namespace pwalk::tools

@@ -13,4 +13,7 @@ namespace pwalk::tools {
 /// in a private directory and giving it back. Safe to show.
 std::string explanation(const ScanPlan& plan, ipc::SessionOptions session);
 
+/// The same as {"decisions": [{"subject", "choice", "reason"}, ...]}, for programs.
+std::string explanation_json(const ScanPlan& plan, ipc::SessionOptions session);
+
 }  // namespace pwalk::tools

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "pwalk/base/result.h"
 #include "pwalk/base/unique_fd.h"
+#include "pwalk/ipc/scan_figures.h"
 
 /// The runtime directory: where scans are found, and cleaned up after.
 namespace pwalk::ipc {
@@ -44,6 +46,7 @@ struct ScanStatus {
   std::uint64_t pool_bytes = 0;
   std::string pages;  ///< what huge pages were obtained
   std::vector<ConsumerStatus> consumers;
+  std::optional<ScanFigures> figures;  ///< once the walk has begun
 };
 
 /// Every scan in the runtime directory, dead ones included, by name.

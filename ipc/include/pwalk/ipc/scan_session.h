@@ -113,7 +113,7 @@ class ScanSession {
 
   /// Live figures for those who ask over the socket (state, entries, errors); control thread.
   void set_status(std::string state, std::uint64_t entries, std::uint64_t errors);
-  /// Live figures for consumers, who read them from shared memory; control thread.
+  /// Live figures for consumers, who read them from shared memory, and for those who ask; control thread.
   void set_figures(const ScanFigures& figures);
 
  private:
