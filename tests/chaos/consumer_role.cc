@@ -1,0 +1,140 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <deque>
+#include <random>
+#include <thread>
+
+#include "chaos/round_board.h"
+#include "pwalk/ipc/consumer.h"
+#include "pwalk/schema/entry_batch_view.h"
+
+namespace pwalk::ipc::chaos {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::chrono::milliseconds kPatience = 15s, kDrainPatience = 20ms;
+
+/// Which of the workers' rows came.
+class Seen {
+ public:
+  /// "" or what is wrong.
+  std::string add(const schema::EntryBatchView& view) {
+    const schema::ColumnView& inode = view.column(schema::Column::inode);
+    for (std::uint32_t row = 0; row < view.rows(); ++row) {
+      const auto number = inode.at<std::uint64_t>(row);
+      const std::uint64_t worker = number / kWorkerStride;
+      if (worker == kWorkers) continue;  // what a draining scanner fills its pool with
+      if (worker > kWorkers) return fmt::format("row {} was never published", number);
+      std::vector<bool>& mine = rows_[worker];
+      const std::uint64_t at = number % kWorkerStride;
+      if (at >= mine.size()) mine.resize(at + 1);
+      if (mine[at]) return fmt::format("row {} came twice", number);
+      mine[at] = true;
+      ++count_;
+    }
+    return "";
+  }
+  /// The first `rows` rows of each worker must be there.
+  std::string missing(const std::array<std::uint64_t, kWorkers>& rows) const {
+    for (unsigned worker = 0; worker < kWorkers; ++worker)
+      for (std::uint64_t at = 0; at < rows[worker]; ++at)
+        if (at >= rows_[worker].size() || !rows_[worker][at])
+          return fmt::format("row {} of worker {} was lost", at, worker);
+    return "";
+  }
+  std::uint64_t count() const { return count_; }
+
+ private:
+  std::array<std::vector<bool>, kWorkers> rows_;
+  std::uint64_t count_ = 0;
+};
+
+std::array<std::uint64_t, kWorkers> published(const Board& board) {
+  std::array<std::uint64_t, kWorkers> rows{};
+  for (unsigned worker = 0; worker < kWorkers; ++worker)
+    rows[worker] = board.published[worker].load(std::memory_order_acquire);
+  return rows;
+}
+
+class Reader {
+ public:
+  Reader(const RoundPlan& plan, unsigned number, Board& board)
+      : plan_(plan), board_(board), random_(plan.seed * 31 + number) {
+    start_ = random_() % 4 == 0 ? StartAt::oldest : random_() % 8 == 0 ? StartAt::now : StartAt::first;
+    hold_ = unsigned(random_() % 4);
+    pause_us_ = random_() % 3 == 0 ? unsigned(random_() % 400) : 0;
+    leave_after_ = plan.drain || random_() % 4 == 0 ? random_() % 30 : ~std::uint64_t{0};
+    // Those of the beginning may have to wait for the scan to be made; later it is there, or gone.
+    patience_for_scan_ = number < plan.consumers ? 200ms : 10ms;
+  }
+
+  std::string run() {
+    auto consumer = Consumer::attach({.scan = "chaos", .timeout = patience_for_scan_, .start = start_});
+    // Not there (any more), or something is gone: nothing was promised.
+    if (!consumer) return "";
+    fate_ = Fate::left;
+    while (consumer->end() == StreamEnd::running && consumer->stats().batches < leave_after_) {
+      auto lease = consumer->next(plan_.drain ? kDrainPatience : kPatience);
+      if (!lease) return lease.error().message();
+      if (!*lease) break;
+      if (const std::string wrong = seen_.add((*lease)->view()); !wrong.empty()) return wrong;
+      keep(**std::move(lease));
+    }
+    if (plan_.drain && consumer->end() == StreamEnd::running) return "";  // its scanner waits for it to go
+    if (consumer->end() == StreamEnd::running && consumer->stats().batches < leave_after_)
+      return "nothing came, and no end either";
+    if (consumer->end() == StreamEnd::complete) fate_ = Fate::complete;
+    if (consumer->end() == StreamEnd::scanner_died) fate_ = Fate::scanner_died;
+    return judge(*consumer);
+  }
+  Fate fate() const { return fate_; }
+
+ private:
+  /// Holds some, and lets them go in any order.
+  void keep(BatchLease lease) {
+    held_.push_back(std::move(lease));
+    if (held_.size() > hold_) held_.erase(held_.begin() + long(random_() % held_.size()));
+    if (pause_us_ > 0) std::this_thread::sleep_for(std::chrono::microseconds(pause_us_));
+  }
+
+  std::string judge(const Consumer& consumer) const {
+    if (consumer.stats().batches >= leave_after_) return "";  // it left in the middle
+    if (consumer.end() == StreamEnd::complete) {
+      if (start_ == StartAt::first) return seen_.missing(published(board_));
+      if (plan_.drain) return "";  // the filling counts as missed too
+      const auto all = published(board_);
+      const std::uint64_t total = all[0] + all[1];
+      if (seen_.count() + consumer.missed_rows() == total) return "";
+      return fmt::format("{} rows seen, {} missed, {} published", seen_.count(), consumer.missed_rows(), total);
+    }
+    if (consumer.end() == StreamEnd::scanner_died)
+      return start_ == StartAt::first ? seen_.missing(published(board_)) : "";
+    return "cut short by nobody";
+  }
+
+  const RoundPlan& plan_;
+  const Board& board_;
+  std::mt19937_64 random_;
+  StartAt start_ = StartAt::first;
+  unsigned hold_ = 0, pause_us_ = 0;
+  std::uint64_t leave_after_ = 0;
+  std::chrono::milliseconds patience_for_scan_{0};
+  Fate fate_ = Fate::not_attached;
+  Seen seen_;
+  std::deque<BatchLease> held_;
+};
+
+}  // namespace
+
+int run_consumer(const RoundPlan& plan, unsigned number, Board& board) {
+  ConsumerReport& report = board.consumers[number];
+  Reader reader(plan, number, board);
+  const std::string wrong = reader.run();
+  say_wrong(report.wrong, wrong);
+  report.fate = reader.fate();
+  return wrong.empty() ? 0 : 1;
+}
+
+}  // namespace pwalk::ipc::chaos
