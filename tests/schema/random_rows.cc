@@ -52,9 +52,7 @@ T plausible_value(Random& random, Values values) {
 
 Entry random_entry(Random& random, Values values, bool with_nulls) {
   Entry entry;
-  entry.known = ColumnSet::all() | ColumnSet::texts();
-  for (const TextColumnSpec& spec : kTextColumns)
-    if (with_nulls && one_in(random, 2)) entry.known.erase(spec.id);
+  entry.known = ColumnSet::all();
   for_each_field([&](auto column, auto member) {
     entry.*member = plausible_value<FieldType<column>>(random, values);
     if (with_nulls && one_in(random, 6)) entry.known.erase(kColumns[column].id);
@@ -77,9 +75,12 @@ std::vector<Listing> random_tree(Random& random, std::size_t rows, Values values
     listing.has_record = !one_in(random, 4);
     listing.record = {random(), random(), std::uint8_t(below(random, 4)), std::uint32_t(below(random, 130)),
                       Operation(below(random, kOperationNames.size()))};
-    for (auto n = std::min<std::size_t>(rows, below(random, 30)); n > 0; --n, --rows)
+    for (auto n = std::min<std::size_t>(rows, below(random, 30)); n > 0; --n, --rows) {
       listing.rows.push_back({listing.path, random_name(random), random_entry(random, values, with_nulls),
                               random_name(random), one_in(random, 2) ? "" : "pool"});
+      for (const TextColumnSpec& spec : kTextColumns)
+        if (!with_nulls || one_in(random, 2)) listing.rows.back().entry.known.insert(spec.id);
+    }
     if (listing.path.empty() && !listing.rows.empty() && one_in(random, 2)) listing.rows.front().name.clear();
     tree.push_back(std::move(listing));
   }

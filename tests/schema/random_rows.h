@@ -50,6 +50,7 @@ std::string random_name(Random& random);
 
 /// How far the values of a tree's rows differ.
 enum class Values { alike, plausible, wild };
+/// Without texts.
 Entry random_entry(Random& random, Values values, bool with_nulls);
 
 /// A random tree, listed depth first, directories left and entered again now and then.
