@@ -72,6 +72,7 @@ LACKS = {
     "torch": lambda: importlib.util.find_spec("torch") is None,
     "mypy": lambda: shutil.which("mypy") is None,
     "libduckdb": lambda: not list(HERE.parent.glob("build/*/npm/node_modules/@duckdb/*/libduckdb.so")),
+    "apache-arrow": lambda: not list(HERE.parent.glob("build/*/npm/node_modules/apache-arrow")),
     "other-programs": lambda: not all(map(shutil.which, ("bfs", "fdfind", "tree"))),
     "second-node": lambda: numa_nodes() < 2,
     "nothing": lambda: True,

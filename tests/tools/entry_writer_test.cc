@@ -28,6 +28,7 @@ TEST(EntryWriterTest, every_word_makes_its_own_format) {
     const std::string beginning = format == Format::csv         ? "path,type,"
                                   : format == Format::jsonl     ? "{\"path\":\"/top/x\""
                                   : format == Format::pwalk_csv ? "inode,parent-inode,"
+                                  : format == Format::arrow     ? "\xff\xff\xff\xff"
                                   : format == Format::null      ? std::string("/top/x\0", 7)
                                                                 : "/top/x\n";
     EXPECT_EQ(out.compare(0, beginning.size(), beginning), 0) << word;

@@ -12,6 +12,8 @@ std::span<const Command> commands() {
       {"find", "find(1) over an image", run_find},
       {"du", "sum up what directories take", run_du},
       {"glob", "print the paths that shell patterns match", run_glob},
+      {"diff", "what changed between two images", run_diff},
+      {"export", "write a scan's entries to a csv, jsonl, Arrow or Parquet file", run_export},
       {"run", "run a program that sees the scanned tree from an image", run_run},
       {"rm", "remove a kept image, or what a dead scan left", run_rm},
       {"doctor", "what this machine offers and what pwalk will use of it", run_doctor},

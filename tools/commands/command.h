@@ -24,6 +24,8 @@ int run_tree(int argc, const char* const* argv);
 int run_du(int argc, const char* const* argv);
 int run_glob(int argc, const char* const* argv);
 int run_find(int argc, const char* const* argv);
+int run_diff(int argc, const char* const* argv);
+int run_export(int argc, const char* const* argv);
 int run_run(int argc, const char* const* argv);
 int run_rm(int argc, const char* const* argv);
 int run_doctor(int argc, const char* const* argv);

@@ -40,8 +40,8 @@ constexpr milliseconds kForever{std::chrono::hours(24 * 365 * 30)};
 constexpr std::chrono::seconds kSilence{1};  ///< before it is said that a scan is waited for
 
 constexpr std::tuple kTailSpecs{
-    OptionSpec{"format", &TailOptions::format, "FORMAT", "text (paths), csv, jsonl, null (path\\0) or pwalk-csv"},
-    OptionSpec{"columns", &TailOptions::columns, "LIST", "these columns of csv and jsonl (comma-separated)"},
+    OptionSpec{"format", &TailOptions::format, "FORMAT", "text (paths), csv, jsonl, null (path\\0), pwalk-csv or arrow (an IPC stream)"},
+    OptionSpec{"columns", &TailOptions::columns, "LIST", "these columns of csv, jsonl and arrow (comma-separated)"},
     OptionSpec{"start", &TailOptions::start, "WHERE", "first entry, oldest that is still there, or now"},
     OptionSpec{"timeout", &TailOptions::timeout, "SECONDS", "wait so long for the scan to appear (default: for ever)"},
 };
@@ -49,8 +49,8 @@ constexpr std::tuple kTailSpecs{
 /// The columns asked for; EINVAL with the line to print.
 Result<std::vector<OutputColumn>> wanted_columns(const TailOptions& options) {
   if (!options.columns) return std::vector<OutputColumn>{};
-  if (options.format != Format::csv && options.format != Format::jsonl)
-    return fail(EINVAL, fmt::format("--columns: format {} has none; allowed with --format csv and jsonl",
+  if (options.format != Format::csv && options.format != Format::jsonl && options.format != Format::arrow)
+    return fail(EINVAL, fmt::format("--columns: format {} has none; allowed with --format csv, jsonl and arrow",
                                     OptionValue<Format>::print(options.format)));
   auto columns = parse_output_columns(*options.columns);
   if (!columns)

@@ -1,5 +1,6 @@
 #include "formats/entry_writer.h"
 
+#include "formats/arrow_writer.h"
 #include "formats/csv_writer.h"
 #include "formats/jsonl_writer.h"
 #include "formats/path_writer.h"
@@ -17,6 +18,7 @@ std::unique_ptr<EntryWriter> make_entry_writer(const WriterOptions& options) {
     case Format::csv: return std::make_unique<CsvWriter>(columns_or(default_csv_columns), options.for_terminal);
     case Format::jsonl: return std::make_unique<JsonlWriter>(columns_or(default_jsonl_columns));
     case Format::pwalk_csv: return std::make_unique<PwalkCsvWriter>(options.for_terminal);
+    case Format::arrow: return std::make_unique<ArrowWriter>(options.columns, ArrowLayout::stream);
   }
   return nullptr;
 }

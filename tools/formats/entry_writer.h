@@ -10,7 +10,7 @@
 
 namespace pwalk::tools {
 
-enum class Format : std::uint8_t { text, csv, jsonl, null, pwalk_csv };
+enum class Format : std::uint8_t { text, csv, jsonl, null, pwalk_csv, arrow };
 
 /// Turns batches into bytes of one format. One thread; keeps no batch.
 class EntryWriter {
@@ -26,7 +26,7 @@ class EntryWriter {
 
 struct WriterOptions {
   Format format = Format::text;
-  std::vector<OutputColumn> columns;  ///< of csv and jsonl; empty: the default ones
+  std::vector<OutputColumn> columns;  ///< of csv, jsonl and arrow; empty: the default ones
   bool for_terminal = false;          ///< escape what a terminal must not get
 };
 
@@ -37,11 +37,12 @@ std::unique_ptr<EntryWriter> make_entry_writer(const WriterOptions& options);
 namespace pwalk {
 template <>
 struct EnumWords<tools::Format> {
-  static constexpr std::array<std::pair<std::string_view, tools::Format>, 5> words{
+  static constexpr std::array<std::pair<std::string_view, tools::Format>, 6> words{
       {{"text", tools::Format::text},
        {"csv", tools::Format::csv},
        {"jsonl", tools::Format::jsonl},
        {"null", tools::Format::null},
-       {"pwalk-csv", tools::Format::pwalk_csv}}};
+       {"pwalk-csv", tools::Format::pwalk_csv},
+       {"arrow", tools::Format::arrow}}};
 };
 }  // namespace pwalk
