@@ -54,7 +54,7 @@ TEST(ScanStatusTest, ComesBackAsItWasWithEveryByteInItsNames) {
 
 TEST(ScanStatusTest, StaysWithinAMessage) {
   ScanStatus status;
-  for (int i = 0; i < 1000; ++i) status.roots.push_back(std::string(200, '\xff'));
+  status.roots.assign(1000, std::string(200, '\xff'));
   status.consumers.resize(100);
   const std::string text = print_status(status);
   EXPECT_LE(text.size() + sizeof(MessageHeader), kMostStatusBytes);

@@ -2,6 +2,8 @@
 
 #include <signal.h>
 
+#include <initializer_list>
+
 namespace pwalk {
 
 /// For as long as it lives, the calling thread takes no signals that other processes
