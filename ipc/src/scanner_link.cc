@@ -96,6 +96,7 @@ tl::unexpected<Error> given_up(const Error& last, bool waited) {
 
 Result<ScannerLink> link_to_scanner(const AttachOptions& options) {
   const auto deadline = Clock::now() + std::min<milliseconds>(options.timeout, kForEver);
+  milliseconds pause{2};  // started together with its scanner it waits for a few of them
   for (;;) {
     auto found = find_scan(options.scan, options.interrupted);
     auto link = found ? join(*std::move(found), options) : Result<ScannerLink>(tl::unexpected(found.error()));
@@ -104,7 +105,8 @@ Result<ScannerLink> link_to_scanner(const AttachOptions& options) {
     if (left <= milliseconds::zero()) return given_up(link.error(), options.timeout > milliseconds::zero());
     if (options.interrupted && options.interrupted())
       return fail(EINTR, "interrupted while waiting for a scan");
-    std::this_thread::sleep_for(std::min(left, kSlice));
+    std::this_thread::sleep_for(std::min(left, pause));
+    pause = std::min(2 * pause, kSlice);
   }
 }
 

@@ -54,10 +54,12 @@ class PublishedScan {
 
   Outcome run() {
     for (;;) {
-      carry_out(policy_.step(facts()));
+      const Decision decision = policy_.step(facts());
+      carry_out(decision);
       report_progress();
       if (outcome_over_) break;
-      session_.serve(slice());
+      // At the end of the stream nobody may be left to wait for: that is looked at at once.
+      if (!decision.finish) session_.serve(slice());
     }
     leave();
     return std::move(outcome_);
