@@ -551,7 +551,7 @@ std::string_view Worker::path_below_root(std::string_view name) {
 
 [[gnu::always_inline]] inline int Worker::ask_once(int fd, const char* name, int flags, unsigned mask, struct ::statx& answer) {
   return stats_.statx.time([&] { return walk_.calls.service_ns(); },
-                           [&] { return walk_.attributes.read(fd, name, flags, mask, answer); });
+                           [&]() __attribute__((always_inline)) { return walk_.attributes.read(fd, name, flags, mask, answer); });
 }
 
 // What a ring was stopped or too full to ask is asked the plain way.
