@@ -25,7 +25,7 @@ namespace {
 
 constexpr const char* kProgram = "pwalk export";
 constexpr std::tuple kExportSpecs{
-    OptionSpec{"output", &ExportOptions::output, "FILE", "-o FILE: .csv, .jsonl, .arrow (an Arrow IPC file) or .parquet (by DuckDB's library)"},
+    OptionSpec{"output", &ExportOptions::output, "FILE", "also -o FILE: .csv, .jsonl, .arrow or .parquet (an Arrow IPC file; Parquet needs DuckDB's library)"},
 };
 
 enum class ExportFormat : std::uint8_t { csv, jsonl, arrow, parquet };

@@ -40,7 +40,7 @@ constexpr int kCannotRun = 126, kNotFound = 127;
 
 constexpr std::tuple kRunSpecs{
     OptionSpec{"contents", &RunOptions::contents, "WHAT",
-               "refuse: opening a file for reading fails (ENODATA), nothing touches the tree; real: it opens the real file"},
+               "refuse files' contents, or open the real ones (refuse: ENODATA, and nothing touches the tree)"},
 };
 
 /// The library lies beside this program (a build, a wheel) or where it is installed.

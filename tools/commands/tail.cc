@@ -40,7 +40,7 @@ constexpr milliseconds kForever{std::chrono::hours(24 * 365 * 30)};
 constexpr std::chrono::seconds kSilence{1};  ///< before it is said that a scan is waited for
 
 constexpr std::tuple kTailSpecs{
-    OptionSpec{"format", &TailOptions::format, "FORMAT", "text (paths), csv, jsonl, null (path\\0), pwalk-csv or arrow (an IPC stream)"},
+    OptionSpec{"format", &TailOptions::format, "FORMAT", "text, csv, jsonl, null, pwalk-csv or arrow (text: paths; null: each ended by \\0; arrow: an IPC stream)"},
     OptionSpec{"columns", &TailOptions::columns, "LIST", "these columns of csv, jsonl and arrow (comma-separated)"},
     OptionSpec{"start", &TailOptions::start, "WHERE", "first entry, oldest that is still there, or now"},
     OptionSpec{"timeout", &TailOptions::timeout, "SECONDS", "wait so long for the scan to appear (default: for ever)"},
