@@ -99,9 +99,6 @@ class Batch:
 
     __slots__ = ("_handle",)
 
-    redelivered = False
-    """Whether another consumer had this batch before and did not finish with it."""
-
     def __init__(self, handle: _core.BatchHandle) -> None:
         self._handle = handle
 
@@ -128,6 +125,14 @@ class Batch:
     def sequence(self) -> int:
         """Its place in its lane, counted from 0."""
         return self._handle.sequence
+
+    @property
+    def redelivered(self) -> bool:
+        """Whether another member of the group had this batch before and did not finish with it.
+
+        What it did with the batch may be there already; `lane` and `sequence` say which batch it is.
+        """
+        return self._handle.redelivered
 
     @property
     def nbytes(self) -> int:

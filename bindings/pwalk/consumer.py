@@ -18,7 +18,7 @@ __all__ = ["ArrowStream", "Consumer", "ConsumerStats", "OperationStats", "ScanSt
 
 Self = TypeVar("Self", bound="Consumer")
 StartAt = Literal["first", "oldest", "now"]
-_Share = Tuple[int, int, Optional[Tuple[str, ...]]]  # rank, world, columns
+_Share = Tuple[int, int, Optional[Tuple[str, ...]], bytes]  # rank, world, columns, group
 
 
 class ConsumerStats(NamedTuple):
@@ -40,6 +40,8 @@ class ConsumerStats(NamedTuple):
         Entries that were gone, or passed over, before the first batch.
     waited_seconds : float
         Time spent asleep, waiting for batches.
+    redelivered : int
+        Of the batches, those that another member of the group had before.
 
     Examples
     --------
@@ -59,6 +61,7 @@ class ConsumerStats(NamedTuple):
     content_hash: int
     missed_rows: int
     waited_seconds: float
+    redelivered: int = 0
 
 
 class OperationStats(NamedTuple):
@@ -159,9 +162,13 @@ class Consumer:
     While it waits the GIL is released, and signals are looked at ten times a second, so
     Ctrl-C ends every wait. In a forked child it raises `PwalkError`; attach again there.
 
+    A member of a group gets a share of the batches instead, see `attach`. It is done with a
+    batch when the batch and everything that points into it are gone, or when it asks for more
+    at the end; keep what must survive this process before that.
+
     Unpickling a consumer, in a spawned worker for instance, attaches again to the scan of
-    that name, or to the image file with the same rank and columns: a consumer of its own,
-    which reads from the first entry.
+    that name, or to the image file, with the same rank, columns and group: a consumer of its
+    own, which reads from the first entry or joins its group.
 
     Batches of an image point into the mapped file. If somebody truncates the file meanwhile
     (replacing it is harmless), looking at them ends the process with SIGBUS.
@@ -186,7 +193,7 @@ class Consumer:
 
     _handle: _core.ConsumerHandle
 
-    def __init__(self, handle: _core.ConsumerHandle, verify: bool = False, share: _Share = (0, 1, None)) -> None:
+    def __init__(self, handle: _core.ConsumerHandle, verify: bool = False, share: _Share = (0, 1, None, b"")) -> None:
         self._handle = handle
         self._verify = verify
         self._share = share
@@ -384,6 +391,7 @@ def attach(
     start: StartAt = "first",
     verify: bool = False,
     label: str | None = None,
+    group: str | bytes | None = None,
     rank: int = 0,
     world: int = 1,
     columns: Iterable[str] | None = None,
@@ -407,9 +415,17 @@ def attach(
         is checked, and the scanner's own hashes are added up.
     label : str, optional
         What people are shown who ask who holds the scan back. Default: the program's name.
+    group : str or bytes, optional
+        Share the scan with the other consumers of this group: each batch goes to one of them.
+        What a member had when it died, or kept for longer than the scanner's ``--group-lease``
+        without asking for more, goes to another one and is marked `Batch.redelivered`; nothing
+        else is given out twice. The stream ends when all of it is done. Several groups and
+        consumers without one can read a scan at the same time. At most 63 bytes.
     rank, world : int
-        Of an image, share number `rank` of `world`, 0 to ``world - 1``: together they give
-        each entry once. Whole batches are dealt out in turn.
+        Share number `rank` of `world`, 0 to ``world - 1``: together they give each entry
+        once. Whole batches are dealt out in turn, of a running scan by ``lane + sequence``.
+        Nobody takes over from a reader that dies, and how a running scan cuts its batches
+        differs from run to run; an image's are always the same.
     columns : iterable of str, optional
         The columns that batches show; `directory` and `name`, and so paths, are always there.
         Nothing is read less for it.
@@ -449,11 +465,13 @@ def attach(
         raise ValueError(f"rank {rank} of world {world}: allowed are 0 to world - 1")
     if isinstance(columns, str):
         raise ValueError("columns: a list of names, not one string")
-    share = (rank, world, None if columns is None else tuple(columns))
+    share = (rank, world, None if columns is None else tuple(columns), b"" if group is None else os.fsencode(group))
+    if group is not None and not share[-1]:
+        raise ValueError("group '': allowed are names of 1 to 63 bytes")
     handle = _core.attach(wanted, 0.0 if timeout is None else timeout, start, verify, shown, *share)
     return Consumer(handle, verify, share)
 
 
 def _attach_again(name: str | bytes, verify: bool, share: _Share) -> Consumer:
-    rank, world, columns = share
-    return attach(name, verify=verify, rank=rank, world=world, columns=columns)
+    rank, world, columns, group = share
+    return attach(name, verify=verify, rank=rank, world=world, columns=columns, group=group or None)

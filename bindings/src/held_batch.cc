@@ -6,13 +6,14 @@
 namespace pwalk::bindings {
 
 HeldBatch::HeldBatch(ipc::BatchLease lease)
-    : lease_(std::move(lease)), lane_(lease_.lane()), sequence_(lease_.sequence()) {}
+    : lease_(std::move(lease)), lane_(lease_.lane()), sequence_(lease_.sequence()), redelivered_(lease_.redelivered()) {}
 
 HeldBatch::HeldBatch(AlignedBytes bytes, schema::EntryBatchView view, const HeldBatch& original)
     : copy_bytes_(std::move(bytes)),
       copy_view_(std::move(view)),
       lane_(original.lane_),
-      sequence_(original.sequence_) {}
+      sequence_(original.sequence_),
+      redelivered_(original.redelivered_) {}
 
 Result<std::shared_ptr<const HeldBatch>> HeldBatch::copy_of(const HeldBatch& original) {
   const auto from = original.view().bytes();

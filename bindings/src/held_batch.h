@@ -25,6 +25,8 @@ class HeldBatch {
   const schema::EntryBatchView& view() const { return lease_ ? lease_.view() : copy_view_; }
   std::uint32_t lane() const { return lane_; }
   std::uint64_t sequence() const { return sequence_; }
+  /// Another member of the group had it before.
+  bool redelivered() const { return redelivered_; }
   /// True for a lease seen from a forked child: its bytes may change at any time.
   bool is_stale() const { return lease_ && guard_.in_forked_child(); }
 
@@ -43,6 +45,7 @@ class HeldBatch {
   schema::EntryBatchView copy_view_;  ///< empty while `lease_` has the bytes
   std::uint32_t lane_;
   std::uint64_t sequence_;
+  bool redelivered_;
 };
 
 }  // namespace pwalk::bindings

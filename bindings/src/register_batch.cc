@@ -98,6 +98,7 @@ void register_batch(py::module_& module) {
   batch.def_property_readonly("columns", column_names);
   batch.def_property_readonly("lane", [](const BatchHandle& self) { return self.held()->lane(); });
   batch.def_property_readonly("sequence", [](const BatchHandle& self) { return self.held()->sequence(); });
+  batch.def_property_readonly("redelivered", [](const BatchHandle& self) { return self.held()->redelivered(); });
   batch.def_property_readonly("nbytes", [](const BatchHandle& self) { return self.view().bytes().size(); });
   batch.def("directory_records", directory_records);
   batch.def("release", &BatchHandle::release);

@@ -41,10 +41,11 @@ schema::ColumnSet columns_named(const std::vector<std::string>& names) {
 
 ConsumerHandle attach(const std::string& scan, double timeout, const std::string& start, bool verify,
                       const std::string& label, std::uint32_t rank, std::uint32_t world,
-                      const std::optional<std::vector<std::string>>& columns) {
+                      const std::optional<std::vector<std::string>>& columns, const std::string& group) {
   ipc::AttachOptions options;
   options.rank = rank;
   options.world = world;
+  options.group = group;
   if (columns) options.columns = columns_named(*columns);
   options.scan = scan;
   options.timeout = to_milliseconds(timeout);
@@ -65,7 +66,7 @@ std::optional<BatchHandle> next(ConsumerHandle& consumer, std::optional<double> 
 py::tuple stats(const ConsumerHandle& consumer) {
   const ipc::ConsumerStats seen = consumer.consumer()->stats();
   return py::make_tuple(seen.batches, seen.rows, seen.file_bytes, seen.directories, seen.errors,
-                        seen.content_hash, seen.missed_rows, double(seen.waited_ns) * 1e-9);
+                        seen.content_hash, seen.missed_rows, double(seen.waited_ns) * 1e-9, seen.redelivered);
 }
 
 /// In the order of pwalk.ScanStats; None if the scanner has told nothing yet.
@@ -79,7 +80,8 @@ py::object scan_stats(const ConsumerHandle& consumer) {
 
 void register_consumer(py::module_& module) {
   module.def("attach", attach, py::arg("scan"), py::arg("timeout"), py::arg("start"), py::arg("verify"),
-             py::arg("label"), py::arg("rank") = 0, py::arg("world") = 1, py::arg("columns") = py::none());
+             py::arg("label"), py::arg("rank") = 0, py::arg("world") = 1, py::arg("columns") = py::none(),
+             py::arg("group") = "");
   py::class_<ConsumerHandle> consumer(module, "ConsumerHandle");
   consumer.def("next", next, py::arg("timeout"));
   consumer.def("close", &ConsumerHandle::close);

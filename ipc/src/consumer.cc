@@ -16,10 +16,19 @@ bool may_be_an_image(int code) {
 
 using Source = Result<std::shared_ptr<BatchSource>>;
 
+Result<void> check_share(const AttachOptions& options) {
+  if (options.rank >= options.world)
+    return fail(EINVAL, fmt::format("rank {} of world {}: allowed are 0 to world - 1", options.rank, options.world));
+  if (options.group.empty()) return {};
+  if (options.world > 1) return fail(EINVAL, "rank and world: not together with a group, whose members share by asking");
+  if (options.group.size() > kMostGroupName || options.group.find('\0') != std::string::npos)
+    return fail(EINVAL, fmt::format("group '{}': allowed are names of at most {} bytes, without NUL", options.group,
+                                    kMostGroupName));
+  return {};
+}
+
 Source over_lanes(Result<ScannerLink> link, const AttachOptions& options) {
   if (!link) return tl::unexpected(link.error());
-  if (options.world > 1)
-    return fail(EINVAL, fmt::format("rank and world need an image, and '{}' is a scan that runs", link->name));
   return std::make_shared<ConsumerSession>(*std::move(link), options);
 }
 
@@ -30,6 +39,9 @@ Source find_source(const AttachOptions& options) {
   auto link = link_to_scanner(at_once);
   if (!link && may_be_an_image(link.error().code)) {
     auto image = open_image(options.scan);
+    if (image && !options.group.empty())
+      return fail(EINVAL, fmt::format("group '{}': '{}' is an image, which is shared by rank and world", options.group,
+                                      options.scan));
     if (image) return std::make_shared<ImageReplay>(*std::move(image), options);
     if (image.error().code != ENOENT) return tl::unexpected(image.error());
   }
@@ -41,8 +53,7 @@ Source find_source(const AttachOptions& options) {
 }  // namespace
 
 Result<Consumer> Consumer::attach(const AttachOptions& options) {
-  if (options.rank >= options.world)
-    return fail(EINVAL, fmt::format("rank {} of world {}: allowed are 0 to world - 1", options.rank, options.world));
+  if (auto good = check_share(options); !good) return tl::unexpected(good.error());
   auto source = find_source(options);
   if (!source) return tl::unexpected(source.error());
   return Consumer(*std::move(source));

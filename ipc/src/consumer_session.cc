@@ -53,10 +53,13 @@ ConsumerSession::ConsumerSession(ScannerLink link, const AttachOptions& options)
       reader_(link_.control, link_.own),
       desk_(link_.own, link_.control.geometry().pool_bytes, link_.grant_blocks) {
   stats_.missed_rows = link_.missed_rows;
+  if (link_.ledger) group_.emplace(link_.control, *link_.ledger, link_.member);
 }
 
 ConsumerSession::~ConsumerSession() {
-  if (sentinel_.in_child()) link_.own.abandon();
+  if (!sentinel_.in_child()) return;
+  link_.own.abandon();
+  if (link_.ledger) link_.ledger->abandon();
 }
 
 // ---- reading ----------------------------------------------------------------
@@ -67,13 +70,18 @@ Result<std::optional<BatchLease>> ConsumerSession::next(std::chrono::millisecond
   if (detached_) return fail(ENOTCONN, "the consumer has detached");
   for (const auto deadline = Clock::now() + std::min<std::chrono::milliseconds>(timeout, kForEver); !over();) {
     StreamReader::Taken taken;
-    const Taking outcome = may_take() ? reader_.take(taken) : Taking::empty;
+    ClaimTicket ticket;
+    const Taking outcome = may_take() ? take(taken, ticket) : Taking::empty;
     if (outcome == Taking::revoked) {
       failure_ = Error{ECANCELED, fmt::format("evicted: the scan '{}' went on without this consumer, which was too slow", link_.name)};
       return tl::unexpected(*failure_);
     }
+    if (outcome == Taking::taken && !ours(taken)) {
+      if (auto passed = pass_over(taken); !passed) return tl::unexpected(passed.error());
+      continue;
+    }
     if (outcome == Taking::taken) {
-      auto lease = lend(taken);
+      auto lease = lend(taken, ticket);
       if (!lease) return tl::unexpected(lease.error());
       return std::optional(*std::move(lease));
     }
@@ -84,7 +92,24 @@ Result<std::optional<BatchLease>> ConsumerSession::next(std::chrono::millisecond
   return std::nullopt;
 }
 
-Result<BatchLease> ConsumerSession::lend(const StreamReader::Taken& taken) {
+Taking ConsumerSession::take(StreamReader::Taken& taken, ClaimTicket& ticket) {
+  return group_ ? group_->take(taken, ticket) : reader_.take(taken);
+}
+
+bool ConsumerSession::ours(const StreamReader::Taken& taken) const {
+  return (taken.lane + taken.expected_sequence) % options_.world == options_.rank;
+}
+
+/// Another rank's: given back unread.
+Result<void> ConsumerSession::pass_over(const StreamReader::Taken& taken) {
+  if (auto good = check(taken); !good) return good;
+  desk_.taken();
+  count_stated(taken.descriptor);
+  return_to_scanner({std::uint32_t(taken.descriptor.offset / kUnitBytes), std::uint32_t(taken.descriptor.sequence)});
+  return {};
+}
+
+Result<BatchLease> ConsumerSession::lend(const StreamReader::Taken& taken, const ClaimTicket& ticket) {
   const BatchDescriptor& descriptor = taken.descriptor;
   if (auto good = check(taken); !good) return tl::unexpected(good.error());
   desk_.taken();
@@ -93,6 +118,9 @@ Result<BatchLease> ConsumerSession::lend(const StreamReader::Taken& taken) {
   held->sequence = descriptor.sequence;
   held->unit = std::uint32_t(descriptor.offset / kUnitBytes);
   held->length = descriptor.length;
+  held->claim = ticket.word;
+  held->redelivered = group_ && ticket.redelivered();
+  stats_.redelivered += held->redelivered;
   const auto bytes = pin_or_copy(*held);
   if (!bytes) return tl::unexpected(bytes.error());
   auto view = schema::EntryBatchView::check(*bytes);
@@ -110,7 +138,7 @@ Result<BatchLease> ConsumerSession::lend(const StreamReader::Taken& taken) {
 Result<std::span<const std::byte>> ConsumerSession::pin_or_copy(BatchLease::Held& held) {
   const std::uint64_t offset = std::uint64_t(held.unit) * kUnitBytes;
   const std::span<const std::byte> bytes{link_.pool.data() + offset, held.length};
-  if (desk_.pin(offset, held.length)) {
+  if (group_ ? desk_.pin_one_at_least(offset, held.length) : desk_.pin(offset, held.length)) {
     held.session = shared_from_this();
     return bytes;
   }
@@ -143,12 +171,16 @@ Result<void> ConsumerSession::count(const BatchDescriptor& descriptor, const sch
   stats_.content_hash += options_.verify_rows ? schema::hash_rows(view) : descriptor.content_hash;
   stats_.file_bytes =
       saturating_add(stats_.file_bytes, options_.verify_rows ? view.file_bytes() : descriptor.file_bytes);
+  count_stated(descriptor);
+  return {};
+}
+
+void ConsumerSession::count_stated(const BatchDescriptor& descriptor) {
   ++stated_.batches;
   stated_.rows += descriptor.rows;
   stated_.records += descriptor.records;
   stated_.file_bytes = saturating_add(stated_.file_bytes, descriptor.file_bytes);
   stated_.content_hash += descriptor.content_hash;
-  return {};
 }
 
 tl::unexpected<Error> ConsumerSession::broken(std::string what) {
@@ -162,10 +194,19 @@ tl::unexpected<Error> ConsumerSession::broken(std::string what) {
 Result<void> ConsumerSession::conclude_if_over() {
   scanner_died_ = scanner_died_ || link_.scanner.dead();
   const StreamState state = reader_.state();
+  if (group_) return conclude_if_group_is_over(state);
   if (reader_.ready()) return {};
   if (state == StreamState::complete) return conclude(StreamEnd::complete);
   if (state == StreamState::cut_short) return conclude(StreamEnd::cut_short);
   return scanner_died_ ? conclude(StreamEnd::scanner_died) : Result<void>();
+}
+
+/// A member waits for what others have, since they may die; only the scanner could
+/// give it to anybody else.
+Result<void> ConsumerSession::conclude_if_group_is_over(StreamState state) {
+  if (group_->state() == GroupState::over)
+    return conclude(state == StreamState::complete ? StreamEnd::complete : StreamEnd::cut_short);
+  return scanner_died_ && !group_->ready() ? conclude(StreamEnd::scanner_died) : Result<void>();
 }
 
 Result<void> ConsumerSession::conclude(StreamEnd end) {
@@ -181,12 +222,12 @@ Result<void> ConsumerSession::conclude(StreamEnd end) {
 }
 
 Result<void> ConsumerSession::check_end_figures() const {
-  if (!reader_.started_at_first()) return {};
+  if (group_ || !reader_.started_at_first()) return {};
   const EndFigures said = reader_.end_figures();
   if (said != stated_)
     return fail(EPROTO, fmt::format("the end says {} batches and {} rows, {} and {} were read", said.batches,
                                     said.rows, stated_.batches, stated_.rows));
-  if (stats_.content_hash != said.content_hash)
+  if (options_.world == 1 && stats_.content_hash != said.content_hash)
     return fail(EPROTO, "the rows that were read do not have the hash that the end says");
   return {};
 }
@@ -199,7 +240,7 @@ Result<bool> ConsumerSession::wait(Clock::time_point deadline) {
   if (may_take() && spin()) return true;
   if (auto concluded = conclude_if_over(); !concluded) return tl::unexpected(concluded.error());
   if (over()) return false;
-  if (may_take() && reader_.ready()) return true;
+  if (may_take() && ready()) return true;
   if (options_.interrupted && options_.interrupted())
     return fail(EINTR, "interrupted while waiting for a batch");
   const auto left = std::min<std::chrono::nanoseconds>(deadline - Clock::now(), kSlice);
@@ -219,16 +260,18 @@ bool ConsumerSession::may_take() const {
 
 bool ConsumerSession::spin() const {
   for (const auto until = Clock::now() + kSpin; Clock::now() < until;) {
-    if (reader_.ready()) return true;
+    if (ready()) return true;
     for (int i = 0; i < 16; ++i) pause_cpu();
   }
-  return reader_.ready();
+  return ready();
 }
 
 void ConsumerSession::sleep(std::chrono::nanoseconds at_most) {
   auto& bell = link_.own.header().bell;
   const std::uint32_t ticket = announce_sleep<Atomics>(bell);
-  if (!reader_.ready() && reader_.state() == StreamState::running) futex_wait(bell.bell, ticket, at_most);
+  // A member sleeps on after the stream's end, until its group is over.
+  const bool more = group_ ? group_->state() == GroupState::open : reader_.state() == StreamState::running;
+  if (!ready() && more) futex_wait(bell.bell, ticket, at_most);
   end_sleep<Atomics>(bell);
 }
 
@@ -252,7 +295,13 @@ void ConsumerSession::give_back(const BatchLease::Held& held) {
 }
 
 void ConsumerSession::return_to_scanner(const BatchLease::Held& held) {
-  desk_.give_back({held.unit, std::uint32_t(held.sequence)});
+  // Too late, another member has it by now; the scanner still hears that we read it no more.
+  if (group_) static_cast<void>(group_->conclude(held.lane, {held.sequence, held.claim}));
+  return_to_scanner({held.unit, std::uint32_t(held.sequence)});
+}
+
+void ConsumerSession::return_to_scanner(Return returned) {
+  desk_.give_back(returned);
   if (must_kick<Atomics>(link_.control.header().starved)) kick();
 }
 

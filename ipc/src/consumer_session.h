@@ -7,6 +7,7 @@
 
 #include "batch_source.h"
 #include "fork_sentinel.h"
+#include "group_reader.h"
 #include "pwalk/ipc/batch_lease.h"
 #include "pwalk/ipc/consumer.h"
 #include "return_desk.h"
@@ -40,11 +41,17 @@ class ConsumerSession : public BatchSource, public std::enable_shared_from_this<
   friend struct BatchLease::Held;
   using Clock = std::chrono::steady_clock;
 
-  Result<BatchLease> lend(const StreamReader::Taken& taken);
+  Taking take(StreamReader::Taken& taken, ClaimTicket& ticket);
+  bool ready() const { return group_ ? group_->ready() : reader_.ready(); }
+  bool ours(const StreamReader::Taken& taken) const;
+  Result<void> pass_over(const StreamReader::Taken& taken);
+  Result<BatchLease> lend(const StreamReader::Taken& taken, const ClaimTicket& ticket);
   Result<std::span<const std::byte>> pin_or_copy(BatchLease::Held& held);
   Result<void> check(const StreamReader::Taken& taken) const;
+  void count_stated(const BatchDescriptor& descriptor);
   Result<void> count(const BatchDescriptor& descriptor, const schema::EntryBatchView& view);
   Result<void> conclude_if_over();
+  Result<void> conclude_if_group_is_over(StreamState state);
   Result<void> conclude(StreamEnd end);
   Result<void> check_end_figures() const;
   bool over() const { return end_ != StreamEnd::running; }
@@ -57,12 +64,14 @@ class ConsumerSession : public BatchSource, public std::enable_shared_from_this<
   void kick() const;
   void give_back(const BatchLease::Held& held);
   void return_to_scanner(const BatchLease::Held& held);
+  void return_to_scanner(Return returned);
   tl::unexpected<Error> broken(std::string what);
 
   ScannerLink link_;
   AttachOptions options_;
   ForkSentinel sentinel_;
   StreamReader reader_;
+  std::optional<GroupReader> group_;  ///< instead of it, for a member of a group
   ReturnDesk desk_;
   StreamEnd end_ = StreamEnd::running;
   ConsumerStats stats_;

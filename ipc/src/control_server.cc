@@ -175,7 +175,8 @@ void ControlServer::admit(std::uint64_t number, const Hello& hello, UniqueFd cla
   auto admission = distributor_.attach({.start = StartAt(hello.start),
                                         .label = hello.label.get(),
                                         .command = process->command(),
-                                        .pid = process->pid()});
+                                        .pid = process->pid(),
+                                        .group = hello.group.get()});
   if (!admission) return refuse(number, admission.error());
 
   connection.process = *std::move(process);
@@ -191,14 +192,17 @@ Result<void> ControlServer::welcome(Connection& connection, const Distributor::A
   message.scan_id = credentials_.scan_id;
   message.missed_rows = admission.missed_rows;
   message.grant_blocks = admission.seat->grant_blocks;
+  message.member = admission.seat->member;
   message.name.set(credentials_.name);
-  std::array<int, kWelcomeFds> fds{};
+  const auto& group = admission.seat->group;
+  std::array<int, kWelcomeFds + 1> fds{};
   fds[kControlFd] = credentials_.control_fd;
   fds[kPoolFd] = credentials_.pool_fd;
   fds[kConsumerFd] = admission.seat->memory.fd();
   fds[kKickFd] = admission.seat->kick.get();
   fds[kScannerFd] = self_.fd();
-  return send_message(connection.socket.get(), message, fds);
+  if (group) fds[kLedgerFd] = group->memory.fd();
+  return send_message(connection.socket.get(), message, std::span(fds).first(group ? kWelcomeFds + 1 : kWelcomeFds));
 }
 
 void ControlServer::refuse(std::uint64_t number, const Error& why) {
@@ -237,6 +241,7 @@ void ControlServer::bury(std::uint64_t number) {
 /// What is no event: strangers that stay silent, consumers that the distributor has
 /// found lying or too slow, and consumers that left and have given the last batch back.
 void ControlServer::settle() {
+  distributor_.look_after_groups();
   const auto now = Clock::now();
   for (auto next = connections_.begin(); next != connections_.end();) {
     const std::uint64_t number = next->first;

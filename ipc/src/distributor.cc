@@ -13,6 +13,8 @@
 namespace pwalk::ipc {
 namespace {
 
+/// Between two looks at what groups need besides events.
+constexpr std::chrono::milliseconds kGroupPace{20};
 /// Longest sleep of a publisher without looking again, whatever wakes were lost.
 constexpr std::chrono::milliseconds kWaitSlice{50};
 /// Longest look for room before sleeping; about what being kicked and woken costs.
@@ -169,6 +171,9 @@ std::vector<std::shared_ptr<Seat>> Distributor::conclude(const PoolAccounts::Pla
                              .file_bytes = batch.file_bytes,
                              .records = batch.records};
   const Lock lock(mutex_);
+  for (const auto& group : groups_)
+    if (group->state != GroupState::closed)
+      group->books->open(placement.lane, placement.sequence, placement.unit, batch.rows);
   control_.writer(placement.lane).publish(descriptor);
   accounts_.published(placement.lane);
   ++totals_.batches;
@@ -188,11 +193,27 @@ std::vector<std::shared_ptr<Seat>> Distributor::sleepers() {
   Atomics::fence_seq_cst();  // partner: announce_sleep()
   for (const auto& seat : seats_) {
     auto& bell = seat->memory.header().bell;
-    if (!seat->attached || !must_ring<Atomics>(bell)) continue;
+    if (!seat->attached || seat->group || !must_ring<Atomics>(bell)) continue;
     ring<Atomics>(bell);
     asleep.push_back(seat);
   }
+  for (const auto& group : groups_)
+    if (auto member = next_sleeper(*group)) asleep.push_back(std::move(member));
   return asleep;
+}
+
+/// One batch, one member: of those that sleep the next in turn. Who is passed over
+/// looks again within its slice.
+std::shared_ptr<Seat> Distributor::next_sleeper(Group& group) {
+  const std::size_t count = group.members.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    Seat* seat = group.members[(group.woken + i) % count];
+    if (!seat || !seat->attached || !must_ring<Atomics>(seat->memory.header().bell)) continue;
+    group.woken = (group.woken + i + 1) % count;
+    ring<Atomics>(seat->memory.header().bell);
+    return seat->shared_from_this();
+  }
+  return nullptr;
 }
 
 void Distributor::finish(bool complete) {
@@ -212,6 +233,10 @@ void Distributor::finish(bool complete) {
     Atomics::store_release(header.state,
                            std::uint32_t(complete ? StreamState::complete : StreamState::cut_short));
     asleep = sleepers();
+    for (const auto& group : groups_) {
+      follow_books(*group);
+      wake_members(*group);
+    }
     lane_free_.notify_all();
   }
   wake(asleep);
@@ -234,29 +259,61 @@ Result<Distributor::Admission> Distributor::attach(Applicant applicant) {
   if (!kick) return fail_errno("cannot make an eventfd for a consumer");
   auto seat = std::make_shared<Seat>(std::move(applicant), *std::move(memory), std::move(kick));
 
+  Admission admission{seat, 0};
+  std::shared_ptr<Group> group;
+  if (!seat->who.group.empty()) {
+    auto joined = group_for(seat->who);
+    if (!joined) return tl::unexpected(joined.error());
+    group = *std::move(joined);
+  }
   const Lock lock(mutex_);
-  const auto entrance = accounts_.attach(seat->who.start);
-  if (!entrance) return fail(ENODATA, fmt::format("{} rows are gone", accounts_.gone_rows()));
-  seat->id = entrance->consumer;
-  // Relaxed: the consumer sees them through the message that brings it the memory.
-  for (std::uint32_t lane = 0; lane < geometry.lanes; ++lane)
-    Atomics::store_relaxed(seat->memory.cursor(lane), entrance->start[lane]);
-  seat->grant_blocks = grant();
+  if (auto seated = take_seat(*seat, group, admission); !seated) return tl::unexpected(seated.error());
+  seat->grant_blocks = grant(group != nullptr);
   granted_blocks_ += seat->grant_blocks;
   seats_.push_back(seat);
   ++ever_attached_;
   room_.notify_all();  // somebody is there now: what nobody holds may be freed
-  return Admission{seat, entrance->missed_rows};
+  return admission;
+}
+
+Result<void> Distributor::take_seat(Seat& seat, const std::shared_ptr<Group>& group, Admission& admission) {
+  if (group) {
+    auto& members = group->members;
+    const auto free = std::find(members.begin(), members.end(), nullptr);
+    seat.member = std::uint32_t(free - members.begin());
+    if (seat.member == LedgerEntry::kMostMembers) return fail(EUSERS, "the group is full");
+    if (free == members.end())
+      members.push_back(&seat);
+    else
+      *free = &seat;
+    seat.group = group;
+    seat.id = group->id;
+    group->empty_since.reset();
+    admission.missed_rows = group->missed_rows;
+    return {};
+  }
+  const auto entrance = accounts_.attach(seat.who.start);
+  if (!entrance) return fail(ENODATA, fmt::format("{} rows are gone", accounts_.gone_rows()));
+  seat.id = entrance->consumer;
+  admission.missed_rows = entrance->missed_rows;
+  // Relaxed: the consumer sees them through the message that brings it the memory.
+  for (std::uint32_t lane = 0; lane < control_.geometry().lanes; ++lane)
+    Atomics::store_relaxed(seat.memory.cursor(lane), entrance->start[lane]);
+  return {};
 }
 
 /// An eighth of what is left of half the pool, so that newcomers get something for
 /// long and the other half is never pinned. At least two blocks as long as there
 /// are: whoever reads one batch after the other still has the last one when the
 /// next comes.
-std::uint32_t Distributor::grant() const {
-  const std::uint32_t half = std::uint32_t(pool_.size() / kBlockBytes / 2);
-  const std::uint32_t left = half - granted_blocks_;
-  return std::min(left, std::max(2u, left / 8));
+/// For members of groups up to three quarters: what they are given beyond their
+/// grant is a copy, and counts as done at once.
+std::uint32_t Distributor::grant(bool member) const {
+  const auto blocks = std::uint32_t(pool_.size() / kBlockBytes);
+  const auto below = [&](std::uint32_t most) { return most - std::min(most, granted_blocks_); };
+  const std::uint32_t left = below(blocks / 2);
+  const std::uint32_t share = std::min(left, std::max(2u, left / 8));
+  return member ? std::max(share, std::min(2u, below(blocks / 4 * 3))) : share;
 }
 
 std::uint64_t Distributor::gone_rows() const {
@@ -272,6 +329,10 @@ void Distributor::detach(Seat& seat) {
 
 void Distributor::detach_locked(Seat& seat) {
   if (!seat.attached) return;
+  if (seat.group) {
+    seat.attached = false;  // what it has claimed it still has
+    return;
+  }
   // Acquire through the revocation: takes and returns that came before it are seen.
   for (std::uint32_t lane = 0; lane < control_.geometry().lanes; ++lane) {
     const std::uint64_t final_cursor = revoke<Atomics>(seat.memory.cursor(lane));
@@ -285,7 +346,10 @@ void Distributor::forget(const std::shared_ptr<Seat>& seat) {
   const Lock lock(mutex_);
   if (std::erase(seats_, seat) == 0) return;
   granted_blocks_ -= seat->grant_blocks;
-  accounts_.forget(seat->id);
+  if (seat->group)
+    leave_group(*seat);
+  else
+    accounts_.forget(seat->id);
   room_may_have_come();
 }
 
@@ -296,8 +360,13 @@ void Distributor::drain(Seat& seat) {
 
 bool Distributor::settled(Seat& seat) {
   const Lock lock(mutex_);
-  drain_locked(seat);
-  return !seat.attached && accounts_.held_batches(seat.id) == 0;
+  const bool moved = drain_locked(seat);
+  if (seat.attached) return false;
+  if (!seat.group) return accounts_.held_batches(seat.id) == 0;
+  const auto now = Clock::now();
+  if (!moved && now < seat.next_settled_look) return false;
+  seat.next_settled_look = now + kGroupPace;
+  return seat.group->books->held_by(seat.member) == 0;
 }
 
 bool Distributor::dismissed(const Seat& seat) const {
@@ -314,6 +383,7 @@ bool Distributor::drain_everybody() {
 
 bool Distributor::drain_locked(Seat& seat) {
   if (seat.expelled) return false;
+  if (seat.group) return drain_member(seat);
   bool progress = false, held_all = true;
   const bool sound = seat.returns.drain([&](Return returned) {
     progress = true;
@@ -344,6 +414,169 @@ void Distributor::expel(Seat& seat) {
   detach_locked(seat);
 }
 
+// ---- groups -----------------------------------------------------------------
+
+void Distributor::govern_groups(const GroupRules& rules, std::chrono::nanoseconds linger) {
+  const Lock lock(mutex_);
+  group_rules_ = rules;
+  group_linger_ = linger;
+}
+
+/// The group that the applicant names, made if there is none. By the one thread that attaches.
+Result<std::shared_ptr<Group>> Distributor::group_for(const Applicant& applicant) {
+  const auto named = [&](const auto& group) {
+    return group->name == applicant.group && group->state != GroupState::closed;
+  };
+  {
+    const Lock lock(mutex_);
+    const auto found = std::find_if(groups_.begin(), groups_.end(), named);
+    if (found != groups_.end()) return *found;
+  }
+  auto memory = GroupMemory::create(control_.geometry());
+  if (!memory) return tl::unexpected(memory.error());
+  auto group = std::make_shared<Group>(applicant.group, *std::move(memory));
+
+  const Lock lock(mutex_);
+  const auto entrance = accounts_.attach(applicant.start, PoolAccounts::Order::any);
+  if (!entrance) return fail(ENODATA, fmt::format("{} rows are gone", accounts_.gone_rows()));
+  group->id = entrance->consumer;
+  group->missed_rows = entrance->missed_rows;
+  group->books = std::make_unique<GroupBooks>(
+      group->memory, entrance->start, [this, id = group->id](std::uint32_t unit, std::uint64_t sequence) {
+        accounts_.give_back(id, unit, std::uint32_t(sequence));
+      });
+  for (const auto& batch : accounts_.readable(group->id))
+    group->books->open(batch.lane, batch.sequence, batch.unit, batch.rows);
+  groups_.push_back(group);
+  return group;
+}
+
+/// True if anything came back.
+bool Distributor::drain_member(Seat& seat) {
+  Group& group = *seat.group;
+  bool progress = false;
+  const bool sound = seat.returns.drain([&](Return returned) {
+    if (group.forgotten) return;
+    const auto batch = accounts_.held_at(group.id, returned.unit);
+    if (!batch || std::uint32_t(batch->sequence) != returned.sequence_low) return;
+    progress = true;
+    group.books->returned(seat.member, batch->lane, batch->sequence);
+  });
+  if (!sound) expel(seat);
+  if (progress) follow_books(group);
+  return progress;
+}
+
+/// The member's process is gone, and what it had goes to others.
+void Distributor::leave_group(Seat& seat) {
+  Group& group = *seat.group;
+  drain_locked(seat);
+  if (group.books->member_gone(seat.member, rules_of(group))) wake_members(group);
+  group.members[seat.member] = nullptr;
+  follow_books(group);
+}
+
+GroupRules Distributor::rules_of(const Group& group) const {
+  GroupRules rules = group_rules_;
+  rules.state = group.state;
+  return rules;
+}
+
+/// What the books have settled moves the group's cursors, and may be its end.
+void Distributor::follow_books(Group& group) {
+  if (group.forgotten) return;
+  for (std::uint32_t lane = 0; lane < control_.geometry().lanes; ++lane)
+    accounts_.observe_cursor(group.id, lane, group.books->floors()[lane]);
+  if (finished_ && group.state == GroupState::open && group.books->settled()) end(group, GroupState::over);
+}
+
+void Distributor::end(Group& group, GroupState state) {
+  group.state = state;
+  // Pairs with the acquire in GroupReader::state.
+  Atomics::store_release(group.memory.header().state, std::uint32_t(state));
+  wake_members(group);
+}
+
+/// Seldom, so the system call under the mutex does not matter.
+void Distributor::wake_members(const Group& group) {
+  Atomics::fence_seq_cst();  // partner: announce_sleep()
+  for (const Seat* seat : group.members) {
+    if (!seat || !must_ring<Atomics>(seat->memory.header().bell)) continue;
+    ring<Atomics>(seat->memory.header().bell);
+    futex_wake(seat->memory.header().bell.bell);
+  }
+}
+
+bool Distributor::has_members(const Group& group) const {
+  return std::any_of(group.members.begin(), group.members.end(),
+                     [](const Seat* seat) { return seat && seat->attached; });
+}
+
+void Distributor::look_after_groups() {
+  const Lock lock(mutex_);
+  const auto now = Clock::now();
+  if (groups_.empty() || now < next_group_look_) return;
+  next_group_look_ = now + kGroupPace;
+  if (drain_everybody()) room_may_have_come();
+  for (const auto& group : groups_) look_after(*group, now);
+  const auto gone = [&](const std::shared_ptr<Group>& group) {
+    if (group->state != GroupState::closed || !group->books->released()) return false;
+    past_groups_.push_back(status_of(*group));
+    accounts_.forget(group->id);
+    group->forgotten = true;
+    return true;
+  };
+  if (std::erase_if(groups_, gone) > 0) room_may_have_come();
+}
+
+void Distributor::look_after(Group& group, Clock::time_point now) {
+  const auto seat_of = [&](std::uint32_t member) {
+    return member < group.members.size() ? group.members[member] : nullptr;
+  };
+  const GroupBooks::Members members{
+      .known = [&](std::uint32_t member) { return seat_of(member) != nullptr; },
+      // Relaxed: ordered after the claim, see GroupBooks::sweep.
+      .asking = [&](std::uint32_t member) { return must_ring<Atomics>(seat_of(member)->memory.header().bell); }};
+  const auto sweep = group.books->sweep(now, rules_of(group), members);
+  if (sweep.offered) wake_members(group);
+  follow_books(group);
+  if (finished_ && group.state == GroupState::open && sweep.all_asking) end(group, GroupState::over);
+  if (has_members(group) || group.state != GroupState::open)
+    group.empty_since.reset();
+  else if (!group.empty_since)
+    group.empty_since = now;
+  else if (now - *group.empty_since >= group_linger_)
+    close(group);
+}
+
+/// Evicted or dissolved: what a member has it keeps, the rest nobody gets.
+void Distributor::close(Group& group) {
+  group.books->withhold();
+  follow_books(group);
+  accounts_.detach(group.id);
+  end(group, GroupState::closed);
+  room_may_have_come();
+}
+
+GroupStatus Distributor::status_of(const Group& group) const {
+  const GroupFigures& figures = group.books->figures();
+  GroupStatus status{.name = group.name,
+                     .done_batches = figures.concluded,
+                     .redeliveries = figures.redelivered,
+                     .poisoned_batches = figures.poisoned,
+                     .poisoned_rows = figures.poisoned_rows,
+                     .dissolved = group.state == GroupState::closed};
+  for (const Seat* seat : group.members) status.members += seat && seat->attached;
+  return status;
+}
+
+std::vector<GroupStatus> Distributor::groups() const {
+  const Lock lock(mutex_);
+  std::vector<GroupStatus> all = past_groups_;
+  for (const auto& group : groups_) all.push_back(status_of(*group));
+  return all;
+}
+
 // ---- slow consumers ---------------------------------------------------------
 
 std::vector<ConsumerStatus> Distributor::watch_slow_consumers(
@@ -356,7 +589,7 @@ std::vector<ConsumerStatus> Distributor::watch_slow_consumers(
     const auto now = Clock::now();
     const std::vector<bool> guilty = starving_ > 0 ? accounts_.holding_back() : std::vector<bool>();
     for (const auto& seat : seats_) {
-      if (!seat->attached) continue;
+      if (!seat->attached || seat->group) continue;
       const bool holds_back = starving_ > 0 && guilty[seat->id];
       seat->slowness.look(now, holds_back, accounts_.cursors(seat->id), heads());
       const bool spared = seat->who.pid == ::getpid();
@@ -366,10 +599,31 @@ std::vector<ConsumerStatus> Distributor::watch_slow_consumers(
       evict(*seat);
       evicted.push_back(seat);
     }
+    watch_groups(now, guilty, evict_after, statuses);
     if (!evicted.empty()) room_may_have_come();
   }
   wake(evicted);
   return statuses;
+}
+
+/// A group as a whole is as slow as the claiming of its batches; it is evicted with
+/// all its members.
+void Distributor::watch_groups(Clock::time_point now, const std::vector<bool>& guilty,
+                               std::optional<std::chrono::nanoseconds> evict_after,
+                               std::vector<ConsumerStatus>& evicted) {
+  for (const auto& group : groups_) {
+    if (group->state != GroupState::open) continue;
+    const bool holds_back = starving_ > 0 && guilty[group->id];
+    group->slowness.look(now, holds_back, group->books->claimed(), heads());
+    if (!evict_after || !holds_back || group->slowness.stuck(now) < *evict_after) continue;
+    for (Seat* seat : group->members) {
+      if (!seat || !seat->attached) continue;
+      evicted.push_back(status_of(*seat));
+      evicted.back().evicted = seat->evicted = true;
+      seat->attached = false;
+    }
+    close(*group);
+  }
 }
 
 SlowWatch::Positions Distributor::heads() const {
@@ -402,9 +656,12 @@ Attendance Distributor::attendance() {
   const Lock lock(mutex_);
   if (drain_everybody()) room_may_have_come();
   const bool all = std::all_of(seats_.begin(), seats_.end(), [&](const auto& seat) {
-    return !seat->attached || (finished_ && accounts_.caught_up(seat->id));
+    return !seat->attached || seat->group || (finished_ && accounts_.caught_up(seat->id));
   });
-  return {.attached = accounts_.attached(), .ever = ever_attached_, .all_finished = all};
+  const bool groups = std::all_of(groups_.begin(), groups_.end(),
+                                  [](const auto& group) { return group->state != GroupState::open; });
+  const auto attached = std::count_if(seats_.begin(), seats_.end(), [](const auto& seat) { return seat->attached; });
+  return {.attached = unsigned(attached), .ever = ever_attached_, .all_finished = all && groups};
 }
 
 bool Distributor::starved() const {
@@ -431,23 +688,35 @@ std::vector<ConsumerStatus> Distributor::consumers() {
   for (const auto& seat : seats_) {
     statuses.push_back(status_of(*seat));
     ConsumerStatus& status = statuses.back();
-    status.holding_back = starving_ > 0 && guilty[seat->id];
+    status.holding_back = starving_ > 0 && guilty[seat->id] && (!seat->group || is_behind(*seat));
     if (!status.holding_back) continue;
-    const auto known = std::max<Clock::duration>(seat->slowness.holding_back(now), now - starved_since_);
+    const SlowWatch& slowness = seat->group ? seat->group->slowness : seat->slowness;
+    const auto known = std::max<Clock::duration>(slowness.holding_back(now), now - starved_since_);
     status.holding_back_seconds = std::chrono::duration<double>(known).count();
   }
   return statuses;
+}
+
+/// A group that has batches nobody claimed is slow as a whole; otherwise those are who have some.
+bool Distributor::is_behind(const Seat& seat) const {
+  const Group& group = *seat.group;
+  return group.state == GroupState::open &&
+         (group.books->claimed() != heads() || group.books->held_by(seat.member) > 0);
 }
 
 ConsumerStatus Distributor::status_of(const Seat& seat) const {
   ConsumerStatus status{.label = seat.who.label,
                         .command = seat.who.command,
                         .pid = std::uint32_t(seat.who.pid),
-                        .held_batches = accounts_.held_batches(seat.id),
-                        .lag_rows = accounts_.untaken_rows(seat.id),
+                        .held_batches = seat.group ? seat.group->books->held_by(seat.member)
+                                                   : accounts_.held_batches(seat.id),
+                        .lag_rows = seat.group && seat.group->state == GroupState::closed
+                                        ? 0
+                                        : accounts_.untaken_rows(seat.id),
+                        .group = seat.who.group,
                         .evicted = seat.evicted};
-  status.holding_back_seconds =
-      std::chrono::duration<double>(seat.slowness.holding_back(Clock::now())).count();
+  const SlowWatch& slowness = seat.group ? seat.group->slowness : seat.slowness;
+  status.holding_back_seconds = std::chrono::duration<double>(slowness.holding_back(Clock::now())).count();
   return status;
 }
 

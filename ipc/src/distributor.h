@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "control_memory.h"
+#include "group_books.h"
 #include "pool_accounts.h"
 #include "pwalk/base/unique_fd.h"
 #include "pwalk/ipc/scan_session.h"
@@ -22,11 +23,32 @@ struct Applicant {
   std::string label = {};    ///< what it calls itself
   std::string command = {};  ///< its process's name; "" if the scanner cannot see it
   pid_t pid = 0;             ///< likewise; 0 if not
+  std::string group = {};    ///< whose member it wants to be; "" for none
+};
+
+struct Seat;
+
+/// The scanner's end of one group: a single consumer in the accounts, whose batches
+/// its members share. Guarded by the Distributor's mutex.
+struct Group {
+  Group(std::string called, GroupMemory shared) : name(std::move(called)), memory(std::move(shared)) {}
+
+  const std::string name;
+  GroupMemory memory;
+  PoolAccounts::ConsumerId id = 0;
+  std::uint64_t missed_rows = 0;
+  std::unique_ptr<GroupBooks> books;
+  std::vector<Seat*> members;  ///< by number; null: free
+  std::size_t woken = 0;       ///< whose turn it is to be woken
+  std::optional<SlowWatch::Clock::time_point> empty_since;
+  SlowWatch slowness;
+  GroupState state = GroupState::open;
+  bool forgotten = false;  ///< by the accounts: closed, and nobody of it reads anything
 };
 
 /// The scanner's end of one consumer. Everything but `memory` and `kick` is
 /// guarded by the Distributor's mutex.
-struct Seat {
+struct Seat : std::enable_shared_from_this<Seat> {
   Seat(Applicant applicant, ConsumerMemory shared, UniqueFd eventfd)
       : who(std::move(applicant)),
         memory(std::move(shared)),
@@ -37,7 +59,10 @@ struct Seat {
   ConsumerMemory memory;
   UniqueFd kick;  ///< eventfd by which the consumer says that something came back
   ReturnReader<Atomics> returns;
-  PoolAccounts::ConsumerId id = 0;
+  PoolAccounts::ConsumerId id = 0;  ///< its group's, if it is a member
+  std::shared_ptr<Group> group;     ///< null: it reads everything
+  std::uint32_t member = 0;         ///< its number in the group
+  SlowWatch::Clock::time_point next_settled_look{};
   std::uint32_t grant_blocks = 0;  ///< how many blocks it may keep pinned; never shrinks
   bool attached = true;
   bool expelled = false;  ///< caught lying; nothing on its page is looked at again
@@ -77,6 +102,13 @@ class Distributor {
   /// Makes a consumer's memory and registers it. ENODATA: gone_rows() rows are gone
   /// and StartAt::first was asked.
   Result<Admission> attach(Applicant applicant);
+
+  /// Before anybody attaches. `linger`: how long a group without members is kept.
+  void govern_groups(const GroupRules& rules, std::chrono::nanoseconds linger);
+  /// What groups need besides events: leases, ends, dissolution. Often; it has its own pace.
+  void look_after_groups();
+  std::vector<GroupStatus> groups() const;
+
   std::uint64_t gone_rows() const;
 
   /// The consumer reads no further: what it had not taken is dropped.
@@ -121,7 +153,24 @@ class Distributor {
   ConsumerStatus status_of(const Seat& seat) const;
   SlowWatch::Positions heads() const;
   void room_may_have_come();
-  std::uint32_t grant() const;
+  std::uint32_t grant(bool member) const;
+
+  Result<std::shared_ptr<Group>> group_for(const Applicant& applicant);
+  Result<void> take_seat(Seat& seat, const std::shared_ptr<Group>& group, Admission& admission);
+  bool drain_member(Seat& seat);
+  void leave_group(Seat& seat);
+  void look_after(Group& group, Clock::time_point now);
+  void follow_books(Group& group);
+  void close(Group& group);
+  void wake_members(const Group& group);
+  bool has_members(const Group& group) const;
+  bool is_behind(const Seat& seat) const;
+  GroupRules rules_of(const Group& group) const;
+  std::shared_ptr<Seat> next_sleeper(Group& group);
+  void end(Group& group, GroupState state);
+  GroupStatus status_of(const Group& group) const;
+  void watch_groups(Clock::time_point now, const std::vector<bool>& guilty,
+                    std::optional<std::chrono::nanoseconds> evict_after, std::vector<ConsumerStatus>& evicted);
 
   const std::span<std::byte> pool_;
   ControlMemory& control_;
@@ -134,6 +183,11 @@ class Distributor {
   bool growing_ = false;        ///< somebody is in grow_, without the mutex
   std::string shortage_;
   std::vector<std::shared_ptr<Seat>> seats_;
+  std::vector<std::shared_ptr<Group>> groups_;
+  GroupRules group_rules_;
+  std::chrono::nanoseconds group_linger_ = std::chrono::seconds(10);
+  Clock::time_point next_group_look_{};
+  std::vector<GroupStatus> past_groups_;
   EndFigures totals_;
   std::uint64_t ever_attached_ = 0;
   std::uint32_t granted_blocks_ = 0;

@@ -77,6 +77,14 @@ class LaneWriter {
   std::uint64_t mask_;
 };
 
+/// Copies a slot that the caller knows to be written, or will know to have been.
+template <class Atomics>
+BatchDescriptor read_slot(const DescriptorSlot<Atomics>& slot) {
+  std::array<std::uint64_t, 8> words;
+  for (std::size_t i = 0; i < words.size(); ++i) words[i] = Atomics::load_relaxed(slot.words[i]);
+  return std::bit_cast<BatchDescriptor>(words);
+}
+
 enum class Taking : std::uint8_t { empty, taken, revoked };
 
 /// Consumer side of one lane. One thread at a time.
@@ -98,13 +106,11 @@ class LaneReader {
     if (cursor_revoked(at)) return Taking::revoked;
     // Pairs with the release in LaneWriter::publish: the slot's words and the batch's bytes.
     if (at >= Atomics::load_acquire(head_)) return Taking::empty;
-    std::array<std::uint64_t, 8> words;
-    const auto& slot = ring_[at & mask_];
-    for (std::size_t i = 0; i < words.size(); ++i) words[i] = Atomics::load_relaxed(slot.words[i]);
+    const BatchDescriptor copy = read_slot<Atomics>(ring_[at & mask_]);
     // Release, pairs with the acquire in revoke(): if this succeeds, the copy above
     // came before anything the scanner does after it has revoked.
     if (!Atomics::compare_exchange_acq_rel(cursor_, at, at + 1)) return Taking::revoked;
-    descriptor = std::bit_cast<BatchDescriptor>(words);
+    descriptor = copy;
     return Taking::taken;
   }
 

@@ -17,7 +17,7 @@
 /// Fixed width, no pointers, little endian, made by the scanner alone.
 namespace pwalk::ipc {
 
-inline constexpr std::uint32_t kLayoutVersion = 1;
+inline constexpr std::uint32_t kLayoutVersion = 2;
 inline constexpr std::uint32_t kUnitBytes = 4096;
 inline constexpr std::uint32_t kBlockBytes = 256 * 1024;
 inline constexpr std::uint32_t kUnitsPerBlock = kBlockBytes / kUnitBytes;

@@ -11,13 +11,14 @@
 #include <type_traits>
 
 #include "layout.h"
+#include "pwalk/ipc/consumer.h"
 
 /// What is said over a scan's SEQPACKET socket: fixed-size messages, each one
 /// packet, each with its own length. The receiver believes nothing but what it
 /// checks here and by the descriptors' seals.
 ///
 ///   consumer ──► hello [its pidfd]                    ──► scanner
-///            ◄── welcome [control, pool, consumer, eventfd, scanner's pidfd]
+///            ◄── welcome [control, pool, consumer, eventfd, scanner's pidfd, perhaps ledger]
 ///            ◄── refused
 ///            ──► detach
 ///   anybody  ──► status_request ◄── status, then the scanner closes
@@ -52,8 +53,9 @@ struct Hello {
   std::uint8_t start = 0;  ///< StartAt
   std::array<std::uint8_t, 7> reserved{};
   Text<64> label;
+  Text<kMostGroupName + 1> group;  ///< whose member it wants to be; "" for none
 };
-static_assert(sizeof(Hello) == 88);
+static_assert(sizeof(Hello) == 152);
 
 struct Detach {
   static constexpr MessageKind kKind = MessageKind::detach;
@@ -71,12 +73,12 @@ struct Welcome {
   ScanId scan_id{};
   std::uint64_t missed_rows = 0;
   std::uint32_t grant_blocks = 0;
-  std::uint32_t reserved = 0;
+  std::uint32_t member = 0;  ///< its number, with a group
   Text<72> name;
 };
 static_assert(sizeof(Welcome) == 120);
-/// The descriptors that come with a welcome, in this order.
-enum WelcomeFd : std::size_t { kControlFd, kPoolFd, kConsumerFd, kKickFd, kScannerFd, kWelcomeFds };
+/// The descriptors that come with a welcome, in this order; the ledger only to members of a group.
+enum WelcomeFd : std::size_t { kControlFd, kPoolFd, kConsumerFd, kKickFd, kScannerFd, kWelcomeFds, kLedgerFd = kWelcomeFds };
 
 struct Refused {
   static constexpr MessageKind kKind = MessageKind::refused;

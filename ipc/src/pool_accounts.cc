@@ -230,11 +230,12 @@ void PoolAccounts::each_held(const Consumer& consumer, Each&& each) const {
       each(block * geometry_.units_per_block + std::uint32_t(std::countr_zero(bits)));
 }
 
-std::optional<PoolAccounts::Entrance> PoolAccounts::attach(StartAt start) {
+std::optional<PoolAccounts::Entrance> PoolAccounts::attach(StartAt start, Order order) {
   if (start == StartAt::first &&
       std::any_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) { return lane.oldest > 0; }))
     return std::nullopt;
   auto consumer = std::make_unique<Consumer>();
+  consumer->order = order;
   consumer->holds.resize(geometry_.blocks);
   Entrance entrance;
   for (const Lane& lane : lanes_) {
@@ -277,7 +278,7 @@ bool PoolAccounts::give_back(ConsumerId id, std::uint32_t unit, std::uint32_t se
   if (batch.state != UnitState::readable || std::uint32_t(batch.sequence) != sequence_low) return false;
   // Whoever gives a batch back has taken it, whatever its cursor says.
   std::uint64_t& cursor = consumer.cursor[batch.lane];
-  cursor = std::max(cursor, batch.sequence + 1);
+  if (consumer.order == Order::taken) cursor = std::max(cursor, batch.sequence + 1);
   drop(consumer, unit);
   return true;
 }
@@ -295,7 +296,10 @@ void PoolAccounts::detach(ConsumerId id) {
   consumer.attached = false;
   --attached_;
   each_held(consumer, [&](std::uint32_t unit) {
-    if (batches_[unit].sequence >= consumer.cursor[batches_[unit].lane]) drop(consumer, unit);
+    const Batch& batch = batches_[unit];
+    const bool kept = consumer.order == Order::any ? batch.state == UnitState::readable
+                                                   : batch.sequence < consumer.cursor[batch.lane];
+    if (!kept) drop(consumer, unit);
   });
 }
 
@@ -310,6 +314,24 @@ void PoolAccounts::forget(ConsumerId id) {
   consumer.attached = false;
   dispossess(id);
   consumers_[id].reset();
+}
+
+std::vector<PoolAccounts::LiveBatch> PoolAccounts::readable(ConsumerId id) const {
+  std::vector<LiveBatch> live;
+  each_held(*consumers_[id], [&](std::uint32_t unit) {
+    if (const auto batch = held_at(id, unit)) live.push_back(*batch);
+  });
+  std::sort(live.begin(), live.end(), [](const LiveBatch& a, const LiveBatch& b) {
+    return a.lane != b.lane ? a.lane < b.lane : a.sequence < b.sequence;
+  });
+  return live;
+}
+
+std::optional<PoolAccounts::LiveBatch> PoolAccounts::held_at(ConsumerId id, std::uint32_t unit) const {
+  if (unit >= batches_.size() || !holds(*consumers_[id], unit)) return std::nullopt;
+  const Batch& batch = batches_[unit];
+  if (batch.state != UnitState::readable) return std::nullopt;
+  return LiveBatch{.lane = batch.lane, .unit = unit, .rows = batch.rows, .sequence = batch.sequence};
 }
 
 // ---- what is shown ----------------------------------------------------------

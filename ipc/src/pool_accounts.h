@@ -72,7 +72,21 @@ class PoolAccounts {
   };
   /// Registers a newcomer, which from here on holds everything it has still to
   /// read. nullopt: something is gone and StartAt::first was asked; see gone_rows().
-  std::optional<Entrance> attach(StartAt start);
+  std::optional<Entrance> attach(StartAt start) { return attach(start, Order::taken); }
+
+  /// How a consumer gets along its lanes. A group's batches are settled in any order:
+  /// its cursor is what observe_cursor() says, whatever it gives back above it.
+  enum class Order : std::uint8_t { taken, any };
+  std::optional<Entrance> attach(StartAt start, Order order);
+
+  struct LiveBatch {
+    std::uint32_t lane = 0, unit = 0, rows = 0;
+    std::uint64_t sequence = 0;
+  };
+  /// What `consumer` holds and can be read now, in order of (lane, sequence).
+  std::vector<LiveBatch> readable(ConsumerId consumer) const;
+  /// The batch that `consumer` holds at `unit`, if it does and it can be read.
+  std::optional<LiveBatch> held_at(ConsumerId consumer, std::uint32_t unit) const;
   std::uint64_t gone_rows() const;
 
   /// `consumer` is done with the batch at `unit`. False: it does not hold such a
@@ -85,6 +99,7 @@ class PoolAccounts {
 
   /// Ends a subscription whose final cursors were observed before: what it had not
   /// taken is dropped, what it had taken stays held until given back. Idempotent.
+  /// With Order::any everything readable stays.
   void detach(ConsumerId consumer);
   /// Takes everything from a consumer that was detached, for claiming more than can be.
   void dispossess(ConsumerId consumer);
@@ -105,6 +120,7 @@ class PoolAccounts {
   }
   const std::vector<std::uint64_t>& cursors(ConsumerId consumer) const { return consumers_[consumer]->cursor; }
   bool any_lane_busy() const;
+  bool holds_any(ConsumerId consumer) const { return consumers_[consumer]->held > 0; }
   bool run_waits() const { return waiting_run_ != 0; }
   bool history_kept() const { return history_kept_; }
   std::uint32_t free_blocks() const { return std::uint32_t(free_.size()); }
@@ -144,6 +160,7 @@ class PoolAccounts {
     std::vector<std::uint64_t> cursor;  ///< per lane, as observed
     std::uint32_t held = 0;
     bool attached = true;
+    Order order = Order::taken;
   };
 
   bool may_free() const { return attached_ > 0 || reuse_without_consumers_; }

@@ -26,6 +26,9 @@ class ReturnDesk {
   /// Lends the batch at [offset, offset + length) if the grant allows. Either way
   /// it must be given back.
   bool pin(std::uint64_t offset, std::uint32_t length);
+  /// Likewise, but one batch may always be lent: a member of a group that is given
+  /// a copy would have to say that it is done before it has begun.
+  bool pin_one_at_least(std::uint64_t offset, std::uint32_t length);
   void unpin(std::uint64_t offset, std::uint32_t length);
 
   /// A batch was taken: its return is owed.
@@ -34,6 +37,7 @@ class ReturnDesk {
   void give_back(Return returned);
 
  private:
+  bool pin_within(std::uint32_t blocks, std::uint64_t offset, std::uint32_t length);
   template <class Each>
   void each_block(std::uint64_t offset, std::uint32_t length, Each&& each);
 

@@ -97,6 +97,8 @@ Result<ScanSession> ScanSession::create(const SessionOptions& options) {
   if (!control) return tl::unexpected(control.error());
 
   auto impl = std::make_unique<Impl>(options, *std::move(pool), *std::move(control), *std::move(home));
+  impl->distributor.govern_groups({.lease = options.group_lease, .attempts = options.group_attempts},
+                                  options.group_linger);
   const ScanCredentials credentials{options.name, impl->control.geometry().scan_id, impl->control.fd(),
                                     impl->pool.fd()};
   auto server = ControlServer::create(impl->home.listener(), impl->distributor, credentials,
@@ -163,6 +165,9 @@ std::vector<ConsumerStatus> ScanSession::consumers() const {
   return impl_->distributor.consumers();
 }
 
+std::vector<GroupStatus> ScanSession::groups() const {
+  return impl_->distributor.groups();
+}
 std::vector<ConsumerStatus> ScanSession::watch_slow_consumers(
     std::optional<std::chrono::nanoseconds> evict_after) {
   return impl_->distributor.watch_slow_consumers(evict_after);

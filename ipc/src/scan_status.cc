@@ -49,6 +49,7 @@ json consumer_object(const ConsumerStatus& consumer) {
   return {{"label", widen(consumer.label)},
           {"command", widen(consumer.command)},
           {"pid", consumer.pid},
+          {"group", widen(consumer.group)},
           {"evicted", consumer.evicted},
           {"held_batches", consumer.held_batches},
           {"lag_rows", consumer.lag_rows},
@@ -91,6 +92,7 @@ ConsumerStatus read_consumer(const json& object) {
   read(object, "label", consumer.label);
   read(object, "command", consumer.command);
   read(object, "pid", consumer.pid);
+  read(object, "group", consumer.group);
   read(object, "evicted", consumer.evicted);
   read(object, "held_batches", consumer.held_batches);
   read(object, "lag_rows", consumer.lag_rows);
@@ -116,6 +118,7 @@ std::optional<ScanFigures> read_figures(const json& object) {
 
 std::string ConsumerStatus::who() const {
   std::string known = pid ? "pid " + std::to_string(pid) : "";
+  if (!group.empty()) known += (known.empty() ? "" : ", ") + ("group " + group);
   if (!command.empty() && command != label) known += (known.empty() ? "" : ", ") + command;
   return known.empty() ? label : label + " (" + known + ")";
 }

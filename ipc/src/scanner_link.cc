@@ -29,6 +29,7 @@ constexpr milliseconds kAnswerTimeout{10'000};
 Result<void> say_hello(int socket, const AttachOptions& options) {
   auto hello = make_message<Hello>();
   hello.start = std::uint8_t(options.start);
+  hello.group.set(options.group);
   hello.label.set(options.label.empty() ? program_invocation_short_name : options.label.c_str());
   const auto self = ProcessHandle::self();
   if (!self) return tl::unexpected(self.error());
@@ -69,6 +70,12 @@ Result<ScannerLink> map_everything(FoundScan found, const Welcome& welcome, std:
   link.name = welcome.name.get();
   link.missed_rows = welcome.missed_rows;
   link.grant_blocks = welcome.grant_blocks;
+  if (fds.size() > kLedgerFd) {
+    auto ledger = GroupMemory::open(std::move(fds[kLedgerFd]), geometry);
+    if (!ledger) return tl::unexpected(ledger.error());
+    link.ledger = *std::move(ledger);
+    link.member = welcome.member;
+  }
   return link;
 }
 
@@ -78,7 +85,8 @@ Result<ScannerLink> join(FoundScan found, const AttachOptions& options) {
   if (!answer) return tl::unexpected(answer.error());
   if (const auto refused = parse_message<Refused>(answer->bytes)) return refusal(*refused, found.name);
   const auto welcome = parse_message<Welcome>(answer->bytes);
-  if (!answer->whole || !welcome || answer->fds.size() != kWelcomeFds)
+  const std::size_t fds = options.group.empty() ? kWelcomeFds : kWelcomeFds + 1;
+  if (!answer->whole || !welcome || answer->fds.size() != fds)
     return fail(EPROTO, fmt::format("the scan '{}' speaks another version", found.name));
   return map_everything(std::move(found), *welcome, std::move(answer->fds));
 }

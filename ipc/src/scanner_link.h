@@ -2,9 +2,11 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "control_memory.h"
+#include "group_memory.h"
 #include "process_handle.h"
 #include "pwalk/ipc/consumer.h"
 
@@ -21,6 +23,8 @@ struct ScannerLink {
   ProcessHandle scanner;
   std::uint64_t missed_rows = 0;
   std::uint32_t grant_blocks = 0;
+  std::optional<GroupMemory> ledger;  ///< of its group, for a member
+  std::uint32_t member = 0;           ///< its number there
 };
 
 /// Finds the scan, waiting for it as long as asked, and attaches. Errors as in Consumer::attach().

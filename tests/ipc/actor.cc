@@ -1,14 +1,15 @@
 /// A process of its own for the tests: a scanner or a consumer that does as its
 /// arguments say and tells on stdout, line by line, what has happened.
 ///
-///   actor produce NAME [pool=BYTES] [batches=N] [rows=N] [consumers=N] [name_bytes=N] [linger=0|1]
+///   actor produce NAME [pool=BYTES] [batches=N] [rows=N] [consumers=N] [name_bytes=N] [lease_ms=N] [linger=0|1]
 ///   [child=0|1]
 ///       "ready", then "published ROWS" after each batch, then "finished"
-///   actor consume NAME [start=first|oldest|now] [pause_us=N] [hold=N] [stop_after=BATCHES] [timeout_ms=N]
-///   [child=0|1]
-///       "attached MISSED", then at the end "end=WORD rows=N batches=N verdict=WORD"; with stop_after
+///   actor consume NAME [start=first|oldest|now] [pause_us=N] [hold=N] [stop_after=BATCHES] [freeze_after=BATCHES] [timeout_ms=N]
+///   [child=0|1] [group=NAME] [die_at_end=0|1] [rank=N world=N] [tell=0|1]
+///       "attached MISSED", with tell=1 "batch FIRST_ROW ROWS REDELIVERED" for each when done with it, then at the end "end=WORD rows=N batches=N verdict=WORD"; with stop_after
 ///       "stopped" and it sleeps
 #include <fmt/format.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -70,7 +71,8 @@ int produce(const std::string& name, const Arguments& arguments) {
   auto session = ScanSession::create({.name = name,
                                       .roots = {"/numbered"},
                                       .pool_bytes = arguments.number("pool", 2u << 20),
-                                      .huge_pages = HugePages::off});
+                                      .huge_pages = HugePages::off,
+                                      .group_lease = std::chrono::milliseconds(arguments.number("lease_ms", 60'000))});
   if (!session) return fail_with(session.error());
   if (arguments.number("child", 0)) leave_child_behind();
   tell("ready");
@@ -114,9 +116,12 @@ int consume(const std::string& name, const Arguments& arguments) {
   const std::string start = arguments.text("start", "first");
   const AttachOptions options{.scan = name,
                               .timeout = std::chrono::milliseconds(arguments.number("timeout_ms", 10'000)),
+                              .rank = std::uint32_t(arguments.number("rank", 0)),
+                              .world = std::uint32_t(arguments.number("world", 1)),
                               .start = start == "now"      ? StartAt::now
                                        : start == "oldest" ? StartAt::oldest
-                                                           : StartAt::first};
+                                                           : StartAt::first,
+                              .group = arguments.text("group", "")};
   auto consumer = Consumer::attach(options);
   if (!consumer) return fail_with(consumer.error());
   if (arguments.number("child", 0)) leave_child_behind();
@@ -129,14 +134,21 @@ int consume(const std::string& name, const Arguments& arguments) {
     if (!*lease) break;
     tally.add((*lease)->view());
     held.push_back(**lease);
-    if (held.size() > arguments.number("hold", 0)) held.pop_front();
+    lease->reset();
+    if (consumer->stats().batches == arguments.number("freeze_after", 0)) ::raise(SIGSTOP);
     std::this_thread::sleep_for(std::chrono::microseconds(arguments.number("pause_us", 0)));
+    if (arguments.number("tell", 0))
+      tell(fmt::format("batch {} {} {}", held.back().view().column(schema::Column::inode).at<std::uint64_t>(0),
+                       held.back().view().rows(), int(held.back().redelivered())));
+    if (held.size() > arguments.number("hold", 0)) held.pop_front();
     if (consumer->stats().batches == arguments.number("stop_after", 0)) {
       tell("stopped");
       ::pause();
     }
   }
-  const std::string wrong = start == "first" ? tally.missing_or_doubled(tally.rows()) : "";
+  if (arguments.number("die_at_end", 0)) ::raise(SIGKILL);
+  const bool all = start == "first" && options.group.empty() && options.world == 1;
+  const std::string wrong = all ? tally.missing_or_doubled(tally.rows()) : "";
   tell(fmt::format("end={} rows={} batches={} verdict={}", word_for(consumer->end()), tally.rows(),
                    consumer->stats().batches, wrong.empty() ? "good" : wrong));
   return 0;

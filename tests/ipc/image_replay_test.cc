@@ -203,13 +203,13 @@ TEST_F(ImageReplayTest, AttachingFindsFilesAndKeptImages) {
   EXPECT_EQ(Consumer::attach({.scan = "other"}).error().code, ENOENT);
   EXPECT_EQ(Consumer::attach({.scan = "/other.img"}).error().code, ENOENT);
   EXPECT_EQ(Consumer::attach({.scan = file_, .rank = 2, .world = 2}).error().code, EINVAL);
+  EXPECT_EQ(Consumer::attach({.scan = file_, .group = "loaders"}).error().code, EINVAL);
 }
 
 TEST_F(ImageReplayTest, AScanThatRunsComesBeforeItsImage) {
   write_image(*kept_image_file(runtime_.path(), "home"), tree_, batches_);
   testing::ServedScan scan("home");
   EXPECT_EQ(Consumer::attach({.scan = "home"})->image_file(), "");
-  EXPECT_EQ(Consumer::attach({.scan = "home", .rank = 0, .world = 2}).error().code, EINVAL);
 }
 
 TEST_F(ImageReplayTest, AFileOfTheScansNameIsNoImage) {

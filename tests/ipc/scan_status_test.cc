@@ -25,7 +25,7 @@ TEST(ScanStatusTest, ComesBackAsItWasWithEveryByteInItsNames) {
   std::string every;
   for (int byte = 1; byte < 256; ++byte) every += char(byte);
   status.roots = {"/", "/nfs/" + every};
-  status.consumers = {{"loader \"1\"", "python3", 77, 4, 5, true, 1.5, true}, {every, "", 0, 0, 0, false, 0, false}};
+  status.consumers = {{"loader \"1\"", "python3", 77, 4, 5, true, 1.5, "loaders", true}, {every, "", 0, 0, 0, false, 0, "", false}};
   const std::string text = print_status(status);
   const auto back = parse_status(text);
   ASSERT_TRUE(back) << text;
@@ -44,7 +44,7 @@ TEST(ScanStatusTest, ComesBackAsItWasWithEveryByteInItsNames) {
   EXPECT_EQ(back->consumers[0].label, status.consumers[0].label);
   EXPECT_EQ(back->consumers[0].held_batches, 4u);
   EXPECT_EQ(back->consumers[0].lag_rows, 5u);
-  EXPECT_EQ(back->consumers[0].who(), "loader \"1\" (pid 77, python3)");
+  EXPECT_EQ(back->consumers[0].who(), "loader \"1\" (pid 77, group loaders, python3)");
   EXPECT_EQ(back->consumers[1].who(), every);
   EXPECT_TRUE(back->consumers[0].evicted);
   EXPECT_TRUE(back->consumers[0].holding_back);
@@ -79,7 +79,7 @@ TEST(ScanStatusTest, SurvivesDamage) {
   std::mt19937_64 random(testing::test_seed());
   ScanStatus status;
   status.roots = {"/a\xff", "/b"};
-  status.consumers = {{"one", "one", 5, 1, 2, true, 3, false}};
+  status.consumers = {{"one", "one", 5, 1, 2, true, 3, "", false}};
   const std::string good = print_status(status);
   for (int i = 0; i < 5000; ++i) {
     std::string damaged = good;

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -227,3 +228,77 @@ def test_an_evicted_consumer_keeps_what_it_took_and_sees_nothing_else(wide_tree,
     assert not slow.complete
     assert slow.stats.rows == len(before)
     assert (view == before).all()
+
+
+MEMBER = """
+import os, sys, pwalk
+with pwalk.attach("shared", timeout=60, group="loaders") as member:
+    for batch in member:
+        for path in batch.paths():
+            print(int(batch.redelivered), os.fsdecode(path))
+        if sys.argv[1] == "dies":
+            sys.stdout.flush()
+            os.kill(os.getpid(), 9)
+    assert member.complete
+"""
+
+
+def members(count, *fates):
+    """Processes that read as members of a group, and the files they print to."""
+    fates = (*fates, *("reads" for _ in range(count - len(fates))))
+    # Into files: a member that waits for its pipe to be read would keep its batch from the others.
+    outputs = [tempfile.TemporaryFile("w+") for _ in fates]
+    return [(subprocess.Popen([sys.executable, "-c", MEMBER, fate], stdout=output), output)
+            for fate, output in zip(fates, outputs)]
+
+
+def lines_of(processes):
+    lines = []
+    for process, output in processes:
+        process.wait(WAIT)
+        output.seek(0)
+        lines += [tuple(line.split(" ", 1)) for line in output.read().splitlines()]
+        output.close()
+    return lines
+
+
+def test_a_group_shares_a_scan_that_others_read_whole(wide_tree, start_scanner):
+    start_scanner("--name", "shared", "--consumers", "4", "--ring-size", "8M", wide_tree)
+    started = members(3)
+    with pwalk.attach("shared", timeout=WAIT) as whole:
+        paths = sorted(os.fsdecode(path) for batch in whole for path in batch.paths())
+    lines = lines_of(started)
+    assert sorted(path for _, path in lines) == paths
+    assert {mark for mark, _ in lines} == {"0"}
+
+
+def test_what_a_member_had_when_it_died_comes_again_marked(wide_tree, start_scanner):
+    start_scanner("--name", "shared", "--consumers", "3", "--ring-size", "8M", wide_tree)
+    dead, *alive = members(3, "dies")
+    before, after = lines_of([dead]), lines_of(alive)
+    assert dead[0].returncode == -9
+    assert len(after) == len({path for _, path in after}) == WIDE_TREE_ROWS
+    assert {path for mark, path in after if mark == "1"} == {path for _, path in before} != set()
+
+
+def test_a_lone_member_keeps_everything_and_sees_the_end(wide_tree, start_scanner):
+    start_scanner("--name", "shared", "--consumers", "1", "--ring-size", "2M", "--huge-pages", "off", wide_tree)
+    with pwalk.attach("shared", timeout=WAIT, group="hoarders") as member:
+        assert sum(map(len, list(member))) == WIDE_TREE_ROWS
+        assert member.complete and member.stats.redelivered == 0
+
+
+def test_ranks_of_a_running_scan_share_it(wide_tree, start_scanner):
+    start_scanner("--name", "dealt", "--consumers", "3", "--ring-size", "64M", wide_tree)
+    parts = [pwalk.attach("dealt", timeout=WAIT, rank=rank, world=3) for rank in range(3)]
+    rows = [sum(map(len, part)) for part in parts]
+    assert sum(rows) == WIDE_TREE_ROWS and all(rows)
+    assert all(part.complete for part in parts)
+
+
+def test_a_group_that_cannot_be_is_refused(tree, start_scanner):
+    start_scanner("--name", "shared", tree)
+    pwalk.attach("shared", timeout=WAIT).close()
+    for wrong in ({"group": ""}, {"group": "g" * 64}, {"group": "a\0b"}, {"group": "g", "rank": 0, "world": 2}):
+        with pytest.raises(ValueError):
+            pwalk.attach("shared", timeout=1, **wrong)

@@ -60,9 +60,3 @@ def test_what_cannot_be_asked(wide_image, tmp_path):
         pwalk.attach(damaged)
     with pytest.raises(FileNotFoundError):
         pwalk.attach(tmp_path / "no.img")
-
-
-def test_ranks_of_a_scan_that_runs_are_refused(tree, start_scanner):
-    start_scanner("--name", "home", "--linger", "60", tree)
-    with pytest.raises(ValueError, match="need an image"):
-        pwalk.attach("home", timeout=60, rank=0, world=2)

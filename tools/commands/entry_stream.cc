@@ -15,8 +15,8 @@ bool told_to_stop() { return stop_requests() > 0; }
 
 }  // namespace
 
-EntryStream::EntryStream(const WriterOptions& writer, int fd)
-    : writer_(make_entry_writer(writer)), output_(fd, told_to_stop) {
+EntryStream::EntryStream(const WriterOptions& writer, int fd, Flushing flushing)
+    : writer_(make_entry_writer(writer)), output_(fd, told_to_stop), flushing_(flushing) {
   writer_->begin(output_.buffer());
 }
 
@@ -57,7 +57,7 @@ Result<void> EntryStream::write(const schema::EntryBatchView& batch) {
     write_all(STDERR_FILENO, failures_);
     failures_.clear();
   }
-  return output_.flush_if_full();
+  return flushing_ == Flushing::each_batch ? output_.flush() : output_.flush_if_full();
 }
 
 }  // namespace pwalk::tools

@@ -9,10 +9,13 @@
 
 namespace pwalk::tools {
 
+/// When output is written, besides whenever nothing is at hand.
+enum class Flushing : std::uint8_t { when_full, each_batch };
+
 /// From a consumer to a descriptor: rows in a format, failures on stderr.
 class EntryStream {
  public:
-  EntryStream(const WriterOptions& writer, int fd);
+  EntryStream(const WriterOptions& writer, int fd, Flushing flushing = Flushing::when_full);
 
   /// Copies until the stream or its reader ends; output is flushed whenever
   /// nothing is at hand, so a slow scan still shows. Errors: EINTR, told to stop;
@@ -29,6 +32,7 @@ class EntryStream {
 
   std::unique_ptr<EntryWriter> writer_;
   ByteOutput output_;
+  const Flushing flushing_;
   std::string failures_;
 };
 

@@ -63,6 +63,7 @@ nlohmann::ordered_json json_of(const ipc::ConsumerStatus& consumer) {
   return {{"label", escaped(consumer.label)},
           {"command", escaped(consumer.command)},
           {"pid", consumer.pid},
+          {"group", escaped(consumer.group)},
           {"evicted", consumer.evicted},
           {"held_batches", consumer.held_batches},
           {"lag_rows", consumer.lag_rows},

@@ -17,6 +17,7 @@ namespace pwalk::tools {
 struct TailOptions {
   Format format = Format::text;
   std::optional<std::string> columns;
+  std::optional<std::string> group;
   ipc::StartAt start = ipc::StartAt::first;
   std::optional<Seconds> timeout;
 };
@@ -42,6 +43,7 @@ constexpr std::chrono::seconds kSilence{1};  ///< before it is said that a scan 
 constexpr std::tuple kTailSpecs{
     OptionSpec{"format", &TailOptions::format, "FORMAT", "text, csv, jsonl, null, pwalk-csv or arrow (text: paths; null: each ended by \\0; arrow: an IPC stream)"},
     OptionSpec{"columns", &TailOptions::columns, "LIST", "these columns of csv, jsonl and arrow (comma-separated)"},
+    OptionSpec{"group", &TailOptions::group, "NAME", "share the scan with all who name this group"},
     OptionSpec{"start", &TailOptions::start, "WHERE", "first entry, oldest that is still there, or now"},
     OptionSpec{"timeout", &TailOptions::timeout, "SECONDS", "wait so long for the scan to appear (default: for ever)"},
 };
@@ -63,6 +65,7 @@ ipc::AttachOptions attach_options(const std::string& scan, const TailOptions& op
   attach.scan = scan;
   attach.timeout = options.timeout ? milliseconds(std::int64_t(options.timeout->value * 1000)) : kForever;
   attach.start = options.start;
+  attach.group = options.group.value_or("");
   attach.label = "pwalk tail";
   const auto began = std::chrono::steady_clock::now();
   attach.interrupted = [began, said = ::isatty(STDERR_FILENO) != 1]() mutable {
@@ -102,10 +105,11 @@ int explain_end(const ipc::Consumer& consumer) {
   return kCutShort;
 }
 
-int stream(ipc::Consumer consumer, const WriterOptions& writer) {
+int stream(ipc::Consumer consumer, const WriterOptions& writer, bool in_group) {
   if (consumer.missed_rows() > 0)
     say(kProgram, fmt::format("{}: {} entries before the start are gone", consumer.scan_name(), consumer.missed_rows()));
-  EntryStream entries(writer, STDOUT_FILENO);
+  // What is done must be written, since nobody else gets it.
+  EntryStream entries(writer, STDOUT_FILENO, in_group ? Flushing::each_batch : Flushing::when_full);
   const auto copied = entries.copy(consumer);
   if (copied) return entries.reader_gone() ? kCutShort : explain_end(consumer);
   const Error& why = copied.error();
@@ -136,7 +140,7 @@ int run_tail(int argc, const char* const* argv) {
   writer.format = options.format;
   writer.columns = *std::move(columns);
   writer.for_terminal = ::isatty(STDOUT_FILENO) == 1;
-  return stream(*std::move(consumer), writer);
+  return stream(*std::move(consumer), writer, options.group.has_value());
 }
 
 }  // namespace pwalk::tools

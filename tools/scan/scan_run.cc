@@ -4,6 +4,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -67,6 +68,12 @@ int close_summary(ScanSummary summary, publish::Outcome outcome, const OutputOpt
   return summary.exit_code();
 }
 
+/// Beyond a year is for ever.
+std::chrono::nanoseconds nanoseconds_of(Seconds seconds) {
+  const std::chrono::duration<double> bounded(std::min(seconds.value, 365.0 * 24 * 3600));
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(bounded);
+}
+
 publish::Observer observer_of(ProgressLine& progress) {
   publish::Observer observer;
   observer.stop_requested = stop_requests;
@@ -123,6 +130,9 @@ ipc::SessionOptions session_options(const ScannerOptions& options, const ScanPla
   for (const PlannedRoot& root : plan.roots) session.roots.push_back(root.path);
   session.pool_bytes = options.publish.ring_size ? options.publish.ring_size->bytes : ipc::default_pool_bytes();
   session.huge_pages = options.publish.huge_pages;
+  session.group_lease = nanoseconds_of(options.publish.group_lease);
+  session.group_attempts = options.publish.group_attempts;
+  if (options.publish.linger) session.group_linger = nanoseconds_of(*options.publish.linger);
   return session;
 }
 

@@ -115,6 +115,18 @@ ordered_json slow_objects(const std::vector<publish::SlowConsumer>& consumers) {
   return objects;
 }
 
+ordered_json group_objects(const std::vector<ipc::GroupStatus>& groups) {
+  auto objects = ordered_json::array();
+  for (const ipc::GroupStatus& group : groups)
+    objects.push_back({{"name", escaped(group.name)},
+                       {"batches", group.done_batches},
+                       {"redeliveries", group.redeliveries},
+                       {"poisoned_batches", group.poisoned_batches},
+                       {"poisoned_entries", group.poisoned_rows},
+                       {"dissolved", group.dissolved}});
+  return objects;
+}
+
 ordered_json root_names(const std::vector<std::string>& roots) {
   auto names = ordered_json::array();
   for (const std::string& root : roots) names.push_back(is_utf8(root) ? root : escaped(root));
@@ -176,6 +188,7 @@ nlohmann::ordered_json ScanSummary::to_json() const {
   object["peak_memory_bytes"] = usage.peak_memory_bytes;
   object["batches"] = outcome.batches;
   object["backpressure_seconds"] = outcome.backpressure_seconds;
+  if (!outcome.groups.empty()) object["groups"] = group_objects(outcome.groups);
   if (!outcome.slow_consumers.empty()) object["slow_consumers"] = slow_objects(outcome.slow_consumers);
   object["threads"] = stats.threads;
   object["thread_efficiency"] = thread_efficiency(stats, outcome.backpressure_seconds);

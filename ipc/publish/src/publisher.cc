@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
 #include <memory>
 #include <thread>
 
@@ -74,6 +75,7 @@ class PublishedScan {
   void tell_figures(const ScanStats& stats);
   void tell_shortage();
   void tell(Notice notice, const ipc::Attendance& attendance);
+  void tell_poisoned();
   void tell_evicted(const ipc::ConsumerStatus& consumer);
   void end(Ending ending);
   void leave();
@@ -84,6 +86,7 @@ class PublishedScan {
   ipc::ScanSession& session_;
   const Observer& observer_;
   SlowConsumers slow_consumers_;
+  std::map<std::string, std::uint64_t> poisoned_told_;  ///< per group, batches
   const unsigned needed_;
   AttendancePolicy policy_;
   std::unique_ptr<Walk> walk_;
@@ -115,6 +118,7 @@ Facts PublishedScan::facts() {
   facts.images_settled = std::all_of(builders_.begin(), builders_.end(), [](const auto& builder) { return builder->settled(); });
   facts.starved = session_.starved();
   for (const ipc::ConsumerStatus& evicted : slow_consumers_.watch(facts.now)) tell_evicted(evicted);
+  tell_poisoned();
   facts.held_back = slow_consumers_.longest_wait() >= kPatience;
   facts.stop_requested = observer_.stop_requested ? observer_.stop_requested() : 0;
   return facts;
@@ -208,6 +212,17 @@ void PublishedScan::tell_evicted(const ipc::ConsumerStatus& consumer) {
                                consumer.who(), consumer.holding_back_seconds, consumer.lag_rows));
 }
 
+/// Batches that a group has given up since the last look.
+void PublishedScan::tell_poisoned() {
+  if (!observer_.notice) return;
+  for (const ipc::GroupStatus& group : session_.groups()) {
+    std::uint64_t& told = poisoned_told_[group.name];
+    if (group.poisoned_batches > told && !group.dissolved)
+      observer_.notice(fmt::format("group {}: gave up {} entries that no member finished", group.name, group.poisoned_rows));
+    told = group.poisoned_batches;
+  }
+}
+
 void PublishedScan::end(Ending ending) {
   outcome_.ending = ending;
   outcome_over_ = true;
@@ -243,6 +258,7 @@ void PublishedScan::leave() {
   outcome_.backpressure_seconds = std::chrono::duration<double>(session_.backpressure()).count();
   outcome_.batches = session_.batches();
   outcome_.slow_consumers = slow_consumers_.all();
+  outcome_.groups = session_.groups();
   if (!outcome_.abandoned) return;
   // Detached, so that what follows threads (ThreadSanitizer) knows that their end is not awaited.
   walk_->scanner.abandon();

@@ -10,6 +10,7 @@
 #include <ostream>
 
 #include "bell.h"
+#include "group_ledger.h"
 #include "lane_ring.h"
 #include "return_ring.h"
 #include "starvation_gate.h"
@@ -75,6 +76,22 @@ struct WithoutAcquire : ModelAtomics {
   template <class T>
   static T load_acquire(const Word<T>& word) {
     return word.load(rl::mo_relaxed, $);
+  }
+};
+/// A compare-and-swap that carries nothing.
+struct RelaxedExchange : ModelAtomics {
+  template <class T>
+  static bool compare_exchange_acq_rel(Word<T>& word, T& expected, T desired) {
+    return word.compare_exchange_strong(expected, desired, rl::mo_relaxed, $, rl::mo_relaxed, $);
+  }
+};
+/// The front keeps its turn when it is moved back.
+struct WithoutTurns : ModelAtomics {
+  inline static const void* front = nullptr;
+  template <class T>
+  static bool compare_exchange_acq_rel(Word<T>& word, T& expected, T desired) {
+    if (&word == front) desired &= LedgerFront::kSequenceMask;
+    return ModelAtomics::compare_exchange_acq_rel(word, expected, desired);
   }
 };
 /// Takes by a plain store, as if nobody could revoke.
@@ -211,6 +228,111 @@ struct RevocationModel : rl::test_suite<RevocationModel<A>, 2> {
   void after() { RL_ASSERT(taken_count == final_cursor); }
 };
 
+/// Two members claim and conclude while the scanner takes batches back: no batch has
+/// two owners at once, what is concluded was this owner's, and nothing that is free is
+/// left behind the front.
+template <class A>
+struct LedgerModel : rl::test_suite<LedgerModel<A>, 3> {
+  static constexpr std::uint64_t kBatches = 2;
+  typename A::template Word<std::uint64_t> front, words[2], head;
+  unsigned concluded[kBatches] = {}, reclaimed[kBatches] = {};
+
+  LedgerLane<A> lane() { return {front, words, 2}; }
+  void before() {
+    WithoutTurns::front = &front;
+    A::store_relaxed(head, std::uint64_t{0});
+    lane().begin_at(0);
+  }
+  void thread(unsigned index) { index == 0 ? scan() : read(index); }
+
+  void scan() {
+    for (std::uint64_t sequence = 0; sequence < kBatches; ++sequence) {
+      lane().open(sequence);
+      A::store_release(head, sequence + 1);
+    }
+    // The owner is "dead" only in that it is asked nothing: reclaim races with its conclusion.
+    for (std::uint64_t sequence = 0; sequence < kBatches; ++sequence) {
+      const LedgerEntry seen = lane().look(sequence);
+      if (seen.state != Claim::owned || !lane().reclaim(seen, sequence, 9)) continue;
+      ++reclaimed[sequence];
+    }
+  }
+  void read(unsigned member) {
+    for (int tries = 0; tries < 3; ++tries) {
+      ClaimTicket ticket;
+      if (!lane().claim(member, A::load_acquire(head), ticket, [](std::uint64_t) {})) {
+        rl::yield(1, $);
+        continue;
+      }
+      RL_ASSERT(ticket.sequence < kBatches);
+      if (lane().conclude(ticket)) ++concluded[ticket.sequence];
+    }
+  }
+  void after() {
+    for (std::uint64_t sequence = 0; sequence < kBatches; ++sequence) {
+      const LedgerEntry entry = lane().look(sequence);
+      RL_ASSERT(entry.is(sequence) && entry.attempts == reclaimed[sequence]);
+      RL_ASSERT(concluded[sequence] == (entry.state == Claim::done ? 1u : 0u));
+      // What is free can still be found.
+      RL_ASSERT(entry.state != Claim::free || lane().front() <= sequence);
+    }
+  }
+};
+
+/// A batch's bytes go from one member to the scanner, which writes the block anew: the
+/// conclusion orders the reading before it.
+template <class A>
+struct ConclusionModel : rl::test_suite<ConclusionModel<A>, 2> {
+  typename A::template Word<std::uint64_t> front, words[1], head;
+  rl::var<std::uint64_t> bytes;
+
+  LedgerLane<A> lane() { return {front, words, 1}; }
+  void before() {
+    A::store_relaxed(head, std::uint64_t{0});
+    lane().begin_at(0);
+  }
+  void thread(unsigned index) {
+    if (index == 0) {
+      bytes($) = 7;
+      lane().open(0);
+      A::store_release(head, std::uint64_t{1});
+      if (lane().look(0).state == Claim::done) bytes($) = 8;
+    } else {
+      ClaimTicket ticket;
+      if (!lane().claim(3, A::load_acquire(head), ticket, [](std::uint64_t) {})) return;
+      RL_ASSERT(bytes($) == 7);
+      RL_ASSERT(lane().conclude(ticket));
+    }
+  }
+};
+
+/// A member that has a batch and sleeps has come back for more. So whoever sees its
+/// claim must not still see the sleep from before it.
+template <class A>
+struct AskingModel : rl::test_suite<AskingModel<A>, 2> {
+  typename A::template Word<std::uint64_t> front, words[1];
+  BellWords<A> bell;
+
+  LedgerLane<A> lane() { return {front, words, 1}; }
+  void before() {
+    A::store_relaxed(bell.bell, std::uint32_t{0});
+    A::store_relaxed(bell.waiting, std::uint32_t{0});
+    lane().begin_at(0);
+    lane().open(0);
+  }
+  void thread(unsigned index) {
+    if (index == 0) {
+      // As GroupBooks::sweep: the word first, then the sleeper.
+      if (lane().look(0).state == Claim::owned) RL_ASSERT(!must_ring<A>(bell));
+    } else {
+      announce_sleep<A>(bell);
+      end_sleep<A>(bell);
+      ClaimTicket ticket;
+      RL_ASSERT(lane().claim(1, 1, ticket, [](std::uint64_t) {}));
+    }
+  }
+};
+
 /// Runs a model. A failure's history goes nowhere: Relacy's own operator delete
 /// does not go with a stream that grows.
 template <template <class> class Model, class A>
@@ -245,6 +367,24 @@ TEST(ProtocolModelTest, ABatchGoesRoundWithoutARace) {
   EXPECT_TRUE((holds<CirculationModel, WithoutFences>(schedules()))) << "no fence carries data";
   EXPECT_FALSE((holds<CirculationModel, WithoutRelease>(schedules())));
   EXPECT_FALSE((holds<CirculationModel, WithoutAcquire>(schedules())));
+}
+
+TEST(ProtocolModelTest, EveryBatchOfAGroupIsConcludedByItsOwnerOrCanBeFound) {
+  EXPECT_TRUE((holds<LedgerModel, ModelAtomics>(schedules())));
+  EXPECT_FALSE((holds<LedgerModel, TakingWithoutComparing>(schedules())));
+  EXPECT_FALSE((holds<LedgerModel, WithoutTurns>(schedules())));
+}
+
+TEST(ProtocolModelTest, WhoeverSeesAClaimSeesThatTheMemberIsAwake) {
+  EXPECT_TRUE((holds<AskingModel, ModelAtomics>(schedules())));
+  EXPECT_FALSE((holds<AskingModel, RelaxedExchange>(schedules())));
+}
+
+TEST(ProtocolModelTest, AConclusionEndsTheReading) {
+  EXPECT_TRUE((holds<ConclusionModel, ModelAtomics>(schedules())));
+  EXPECT_FALSE((holds<ConclusionModel, RelaxedExchange>(schedules())));
+  EXPECT_FALSE((holds<ConclusionModel, WithoutAcquire>(schedules())));
+  EXPECT_FALSE((holds<ConclusionModel, WithoutRelease>(schedules())));
 }
 
 TEST(ProtocolModelTest, RevocationAndTakingAgreeOnWhatWasTaken) {

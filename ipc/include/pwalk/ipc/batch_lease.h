@@ -15,8 +15,9 @@ class ImageReplay;
 /// has ended or died. Copying shares it. Any thread may drop it, in any order:
 /// the drop gives the batch back to the scanner without waiting and without a
 /// system call unless the scanner is starved. In a forked child a drop does
-/// nothing. The bytes lie in the pool while what is held there is within the share
-/// granted at attaching; beyond it they are a copy on the heap, so that holding
+/// nothing. In a group dropping it says that the batch is done. The bytes lie in
+/// the pool while what is held there is within the share granted at attaching;
+/// beyond it they are a copy on the heap (and in a group done at once), so that holding
 /// batches for ever stalls nobody. Batches of an image lie in its mapping.
 class BatchLease {
  public:
@@ -25,6 +26,8 @@ class BatchLease {
   const schema::EntryBatchView& view() const { return held_->view; }
   std::uint32_t lane() const { return held_->lane; }
   std::uint64_t sequence() const { return held_->sequence; }
+  /// Another member of the group had it and did not finish: it may have been worked on before.
+  bool redelivered() const { return held_->redelivered; }
 
   explicit operator bool() const { return held_ != nullptr; }
   void release() { held_.reset(); }
@@ -38,6 +41,8 @@ class BatchLease {
     std::uint32_t lane = 0;
     std::uint32_t unit = 0, length = 0;  ///< where it lies in the pool
     std::uint64_t sequence = 0;
+    std::uint64_t claim = 0;   ///< a group's: its word in the ledger while this lease holds it
+    bool redelivered = false;
     std::shared_ptr<const std::byte> copy;  ///< set: beyond the grant and given back already, or of an image
     Held() = default;
     Held(const Held&) = delete;

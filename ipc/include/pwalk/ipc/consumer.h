@@ -25,6 +25,9 @@ enum class StartAt : std::uint8_t {
   now,     ///< only what is published from here on
 };
 
+/// Bytes of a group's name.
+inline constexpr std::size_t kMostGroupName = 63;
+
 struct AttachOptions {
   /// A scan's name, USER/NAME, or the absolute path of one of its roots; empty:
   /// the only live scan there is. Where no such scan runs: what open_image() takes,
@@ -32,13 +35,22 @@ struct AttachOptions {
   std::string scan = {};
   /// How long to wait for the scan to appear; zero: it must be there.
   std::chrono::milliseconds timeout{0};
-  /// Only the images' batches whose number leaves `rank` when divided by `world`:
-  /// together `world` readers get each row once. An image's only.
+  /// Share the stream without anybody's help, reproducibly: together `world` readers
+  /// get each row once. This one gets the batches whose number leaves `rank` when divided
+  /// by `world`: of an image its batches' own number, of a scan lane + sequence. EINVAL
+  /// unless rank < world; not together with a group.
   std::uint32_t rank = 0, world = 1;
   /// Columns that views show, see EntryBatchView::limited_to(). Nothing is fetched less.
   std::optional<schema::ColumnSet> columns = {};
   StartAt start = StartAt::first;
   std::string label = {};   ///< shown to people who ask who holds the scan back; "" = program name
+  /// Share the stream with the other members of this group: each batch goes to one
+  /// of them, and is done when its lease is dropped. What a member had when it died,
+  /// or kept beyond the scanner's --group-lease, is given to another one, marked
+  /// BatchLease::redelivered(), at most --group-attempts times. The stream ends when
+  /// everything is done, or everybody who still has something asks for more. At most
+  /// 63 bytes. `start` counts for the member that comes first. Not of an image.
+  std::string group = {};
   bool verify_rows = true;  ///< recompute the content hash from the rows (about 20 ns a row)
   /// Asked at least every 100 ms in every wait; true ends the wait with EINTR.
   std::function<bool()> interrupted = {};
@@ -61,9 +73,11 @@ struct ConsumerStats {
   std::uint64_t content_hash = 0;  ///< of the rows read: recomputed if verify_rows, else as stated
   std::uint64_t missed_rows = 0;   ///< before the start, with StartAt::oldest or now
   std::uint64_t waited_ns = 0;     ///< time next() slept
+  std::uint64_t redelivered = 0;   ///< of the batches, those that another member had before
 };
 
-/// A process attached to a scan: reads every batch, each once, in lane order. Or a
+/// A process attached to a scan: reads every batch (or its share of them, see
+/// AttachOptions::group and rank), each once, in lane order. Or a
 /// reader of an image, finished or growing, which is given the same stream out of the
 /// mapped file (copied where a mapping can fault, see ImageAccess), and which no scan
 /// waits for. Move-only; one thread at a time (leases may be dropped by any).
@@ -85,7 +99,7 @@ class Consumer {
   /// or the stream is over (then end() says how). Errors: EPROTO, a batch or a
   /// descriptor failed its check, or the end's counts and hash do not match what
   /// was read; EINTR; ESTALE, this is a forked child's copy of the handle;
-  /// ECANCELED, evicted; ENOTCONN, after detach().
+  /// ECANCELED, evicted, alone or with its group; ENOTCONN, after detach().
   Result<std::optional<BatchLease>> next(std::chrono::milliseconds timeout);
 
   StreamEnd end() const;

@@ -29,6 +29,7 @@ struct ConsumerStatus {
   std::uint64_t lag_rows = 0;  ///< published but not yet taken by it
   bool holding_back = false;   ///< a full pool waits for it right now
   double holding_back_seconds = 0;
+  std::string group;     ///< whose member it is; "" for none
   bool evicted = false;  ///< and still holds what it had taken
 
   /// "loader (pid 12, python3)"; without what is not known, or said already.

@@ -23,6 +23,9 @@ struct SessionOptions {
   std::vector<std::string> roots = {};    ///< absolute, for people and for lookup
   std::uint64_t pool_bytes = 256u << 20;  ///< at least 2 MiB; rounded up to whole blocks
   HugePages huge_pages = HugePages::automatic;
+  std::chrono::nanoseconds group_lease = std::chrono::seconds(60);  ///< how long a member may keep a batch
+  std::uint32_t group_attempts = 5;  ///< so often a batch is taken from a member, then nobody gets it again; 1 to 63
+  std::chrono::nanoseconds group_linger = std::chrono::seconds(10);  ///< a group without members is dissolved
   unsigned lanes = 0;  ///< 0: one per CPU this process may use; fewer if the pool is small
 };
 
@@ -51,6 +54,16 @@ struct Attendance {
   unsigned attached = 0;      ///< reading now
   std::uint64_t ever = 0;     ///< attached at any time
   bool all_finished = false;  ///< nobody is attached who has not taken the last batch
+};
+
+/// A group's share of the work so far.
+struct GroupStatus {
+  std::string name;
+  unsigned members = 0;
+  std::uint64_t done_batches = 0;
+  std::uint64_t redeliveries = 0;  ///< times a batch was taken from a member and offered again
+  std::uint64_t poisoned_batches = 0, poisoned_rows = 0;  ///< given up after too many attempts
+  bool dissolved = false;  ///< for want of members, or evicted, before everything was done
 };
 
 /// The producer's end of a scan: pool, lanes, socket, consumers.
@@ -103,6 +116,8 @@ class ScanSession {
   /// Why the pool could not grow to its full size; "" as long as it could.
   std::string pool_shortage() const;
   std::vector<ConsumerStatus> consumers() const;
+  /// Groups that there are and that there were.
+  std::vector<GroupStatus> groups() const;
 
   /// Notes who holds back a full pool, and for how long; to be called about ten
   /// times a second. With `evict_after` those are evicted who in all that time did

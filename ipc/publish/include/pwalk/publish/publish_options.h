@@ -41,6 +41,8 @@ struct PublishOptions {
   std::optional<Seconds> linger;
   OnSlow on_slow = OnSlow::wait;
   Seconds evict_after{10};
+  Seconds group_lease{60};
+  std::uint32_t group_attempts = 5;
   bool keep = false;
   std::optional<ByteSize> keep_limit;
   std::optional<std::string> save;
@@ -56,6 +58,8 @@ inline constexpr std::tuple kPublishSpecs{
     OptionSpec{"linger", &PublishOptions::linger, "SECONDS", "how long another consumer is waited for (default: after the walk, for the first, for ever; 10 in the middle)"},
     OptionSpec{"on-slow", &PublishOptions::on_slow, "WHAT", "slow consumers that keep the pool full: wait or evict"},
     OptionSpec{"evict-after", &PublishOptions::evict_after, "SECONDS", "time for one to get past what it holds back (default 10)"},
+    OptionSpec{"group-lease", &PublishOptions::group_lease, "SECONDS", "a group's member may keep a batch so long (default 60)"},
+    OptionSpec{"group-attempts", &PublishOptions::group_attempts, "N", "take a batch from N members, then give it up", 1, 63},
     OptionSpec{"keep", &PublishOptions::keep, "", "build an image that stays until pwalk rm"},
     OptionSpec{"keep-limit", &PublishOptions::keep_limit, "SIZE", "end the kept image, not the scan, above SIZE", 1 << 20},
     OptionSpec{"save", &PublishOptions::save, "FILE", "build an image in FILE; FILE.partial until complete"},

@@ -55,6 +55,7 @@ struct Outcome {
   std::uint64_t batches = 0;
   std::string problem;              ///< one line, with Ending::failed
   std::vector<ImageOutcome> images;
+  std::vector<ipc::GroupStatus> groups;
   std::vector<SlowConsumer> slow_consumers;  ///< the first kMostSlowConsumers of them
   static constexpr std::size_t kMostSlowConsumers = 100;
   /// Some worker hangs in a system call and was left behind: it may still use the
