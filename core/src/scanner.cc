@@ -37,7 +37,7 @@ Scanner::Scanner(ScanPlan plan, BatchSink& sink, WalkControl* control)
     : Scanner(std::move(plan), sink, sys::real_calls(), control) {}
 
 Scanner::Scanner(ScanPlan plan, BatchSink& sink, const sys::Calls& calls, WalkControl* control)
-    : impl_(std::make_unique<Impl>(std::move(plan), sink, calls, control)) {}
+    : impl_(std::make_shared<Impl>(std::move(plan), sink, calls, control)) {}
 
 Scanner::~Scanner() {
   cancel();
@@ -47,7 +47,7 @@ Scanner::~Scanner() {
 Result<void> Scanner::start(std::function<void()> on_done) {
   Impl& impl = *impl_;
   impl.walk.calls.raise_descriptor_limit(impl.walk.calls.descriptor_limit().hard);
-  return impl.crew.start(impl.root_nodes(), std::move(on_done));
+  return impl.crew.start(impl.root_nodes(), std::move(on_done), impl_);
 }
 
 void Scanner::cancel() { impl_->walk.stop.store(true, std::memory_order_relaxed); }
@@ -75,13 +75,14 @@ ScanStats Scanner::stats() const {
   stats.wanted_threads = impl.crew.wanted();
   stats.threads_reason = impl.crew.reason();
   stats.backend = impl.walk.used_ring.load(std::memory_order_relaxed) ? "io_uring" : impl.walk.attributes.name(impl.plan.statx_mask);
+  stats.hung = impl.crew.hung();
   stats.waiting_directories = impl.walk.frontier.outstanding();
   const std::uint64_t now = impl.walk.calls.monotonic_ns();
   impl.crew.for_each([&](const Worker& worker) {
     stats.batches += worker.stats().batches.load(std::memory_order_relaxed);
     if (const WorkerTime time = worker.stats().time.at(now); time.total_ns != 0) stats.workers.push_back(time);
   });
-  stats.complete = stats.threads != 0 && stats.waiting_directories == 0 && !impl.walk.stop.load(std::memory_order_relaxed);
+  stats.complete = stats.threads != 0 && stats.hung.empty() && stats.waiting_directories == 0 && !impl.walk.stop.load(std::memory_order_relaxed);
   return stats;
 }
 

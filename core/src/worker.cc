@@ -66,11 +66,19 @@ Worker::Worker(unsigned number, Walk& walk)
       bare_columns_(without_stat(plan_.columns)),
       stats_(plan_.roots.size()),
       writer_(number, plan_, walk.sink, walk.calls, stats_),
-      reader_(walk.calls, plan_.dirent_buffer_bytes, plan_.options.kernel.use_getdents),
+      reader_(make_reader()),
       opt_in_(walk.calls, plan_.columns) {}
+
+std::unique_ptr<DirReader> Worker::make_reader() const {
+  return std::make_unique<DirReader>(walk_.calls, plan_.dirent_buffer_bytes, plan_.options.kernel.use_getdents);
+}
 
 void Worker::run() {
   stats_.time.begin(walk_.calls.monotonic_ns());
+  run_on();
+}
+
+void Worker::run_on() {
   for (bool more = true; more;) {
     try {
       more = step();
@@ -80,6 +88,85 @@ void Worker::run() {
   }
   ring_.reset();
   stats_.time.end(walk_.calls.monotonic_ns());
+}
+
+// All frames in between are inline, see AttributeReader::read().
+template <class Call, class Undo>
+[[gnu::always_inline]] inline auto Worker::guarded(Operation operation, Call&& call, Undo&& undo) {
+  CallGuard& guard = *guard_;
+  doing_ = operation;
+  guard.enter();
+  auto result = call();
+  if (guard.leave()) [[unlikely]] {
+    undo(result);
+    throw GivenUp{};
+  }
+  return result;
+}
+
+void Worker::prepare_to_disown() {
+  left_guards_.push_back(std::make_unique<CallGuard>());
+  left_readers_.push_back(make_reader());
+  left_rings_.reserve(left_rings_.size() + 1);
+}
+
+// What the other thread may still write to is left to it, but for the visit, which is
+// gone with its stack as soon as it may go on.
+void Worker::disown() {
+  left_guards_.back().swap(guard_);
+  left_readers_.back().swap(reader_);
+  ahead_ = nullptr;
+  if (ring_) left_rings_.push_back(std::move(ring_)), is_ring_refused_ = true;  // has its room
+  taken_.emplace(visit_->node);
+  taken_->record = visit_->record;
+}
+
+// A pin that the other thread held is never given back.
+HungDirectory Worker::take_over() {
+  Visit visit = *std::move(taken_);
+  taken_.reset();
+  visit.holds = Visit::Holds::nothing;
+  walk_.cut_short[visit.node->root()].store(true, std::memory_order_relaxed);
+  HungDirectory hung{plan_.roots[visit.node->root()].path, doing_};
+  try {
+    hung.path = cursor_.move_to(visit.node, plan_.roots[visit.node->root()].path);
+    visit.fail(ETIMEDOUT, doing_);
+    leave_split(visit);
+    if (!visit.node->parent() && !is_root_told_) tell_hung_root(visit);
+  } catch (const std::bad_alloc&) {
+    run_out_of_memory();
+  }
+  if (SplitDirectory* const helped = std::exchange(helping_, nullptr)) {
+    tally_of(visit).show();
+    writer_.flush();
+    visit.node.reset();
+    walk_.split.done(*helped, result_of(visit));
+    return hung;
+  }
+  visit.is_reported = true;
+  end(visit);
+  writer_.flush();
+  return hung;
+}
+
+// Nobody is sent into a directory that hangs: the names that wait are dropped.
+void Worker::leave_split(Visit& visit) {
+  if (!split_) return;
+  while (walk_.split.take_own(*split_, 0)) {
+  }
+  close_split(visit);
+}
+
+void Worker::tell_hung_root(Visit& visit) {
+  const PlannedRoot& root = plan_.roots[visit.node->root()];
+  const std::size_t slash = root.path.rfind('/');
+  Entry entry = blank_entry(root.path == "/" ? "" : std::string_view(root.path).substr(slash + 1), 0);
+  entry.error = ETIMEDOUT;
+  entry.operation = Operation::statx;
+  writer_.enter(std::string_view(root.path).substr(0, slash), 0);
+  emit(visit, entry);
+  visit.record.entries = 0;  // the row belongs to the directory above
+  visit.record.bytes = 0;
 }
 
 // A clean, partial end: what is queued is dropped, rows already sent stay sent.
@@ -145,6 +232,8 @@ bool Worker::controlled_step() {
 }
 
 void Worker::take_up(Visit visit) {
+  visit_ = &visit;
+  is_root_told_ = false;
   try {
     if (!stopping()) visit.holds == Visit::Holds::user ? resume(visit) : start(visit);
   } catch (const std::bad_alloc&) {
@@ -169,7 +258,7 @@ bool Worker::is_declined(const Visit& visit) {
 }
 
 void Worker::resume(Visit& visit) {
-  const Opened opened = walk_.directories.pin(*visit.node, number_);
+  const Opened opened = guarded(Operation::chdir, [&] { return walk_.directories.pin(*visit.node, number_); });
   if (!opened) return visit.fail(opened.error, opened.operation);
   visit.holds = Visit::Holds::pin;
   visit.lost_position |= visit.node->reopened.load(std::memory_order_relaxed);  // seen through the pin
@@ -181,7 +270,7 @@ bool Worker::open(Visit& visit, int& fd) {
   visit.holds = Visit::Holds::nothing;
   visit.is_reported = true;
   const Opened opened = stats_.open.time([&] { return walk_.calls.service_ns(); },
-                                         [&] { return walk_.directories.open(*visit.node, number_); });
+                                         [&] { return open_guarded(visit); });
   if (!opened) {
     // ENOTDIR: something else has taken its name; O_NOFOLLOW refuses links so.
     if (is_gone(-opened.error) && visit.node->parent())
@@ -193,6 +282,14 @@ bool Worker::open(Visit& visit, int& fd) {
   visit.holds = Visit::Holds::pin;
   fd = opened.fd;
   return admit(visit, was_known);
+}
+
+Opened Worker::open_guarded(Visit& visit) {
+  return guarded(
+      Operation::open, [&] { return walk_.directories.open(*visit.node, number_); },
+      [&](const Opened& opened) {
+        if (opened) walk_.directories.leave(*visit.node, number_);
+      });
 }
 
 // What may_enter() decides, for a directory whose identity came only with its
@@ -212,8 +309,8 @@ bool Worker::admit(Visit& visit, bool was_known) {
 bool Worker::revive(Visit& visit, int fd) {
   if (visit.was_revived) return false;
   visit.was_revived = true;
-  if (!walk_.directories.revive(*visit.node, fd, number_)) return false;
-  reader_.forget_stream();
+  if (!guarded(Operation::open, [&] { return walk_.directories.revive(*visit.node, fd, number_); })) return false;
+  reader_->forget_stream();
   return visit.lost_position = true;
 }
 
@@ -230,7 +327,7 @@ void Worker::tune(const DirectoryNode& node, int fd) {
 void Worker::read(Visit& visit, int fd) {
   path_ = cursor_.move_to(visit.node, plan_.roots[visit.node->root()].path);
   writer_.enter(path_, visit.node->identity().inode);
-  reader_.leave();
+  reader_->leave();
   tune(*visit.node, fd);
   try {
     read_blocks(visit, fd);
@@ -257,7 +354,7 @@ void Worker::read_blocks(Visit& visit, int fd) {
       return;
     }
     take_block(visit, fd);
-    if (reader_.damage() != 0) return visit.fail(reader_.damage(), Operation::getdents);
+    if (reader_->damage() != 0) return visit.fail(reader_->damage(), Operation::getdents);
     tally_of(visit).show();
     writer_.flush_if_old();
     is_left_for_later_ = walk_.frontier.is_above_share(number_);
@@ -278,7 +375,7 @@ void Worker::take_block(Visit& visit, int fd) {
     return deal_out(visit, *split_);
   }
   Dirent found;
-  while (!stopping() && reader_.next(found, visit.position)) take_name(visit, fd, found);
+  while (!stopping() && reader_->next(found, visit.position)) take_name(visit, fd, found);
 }
 
 bool Worker::asks_by_ring(const Visit& visit) {
@@ -304,7 +401,7 @@ StatxUring* Worker::ring() {
 
 void Worker::collect_names(Visit& visit) {
   names_.clear();
-  for (Dirent found; reader_.next(found, visit.position);) names_.push_back(found);
+  for (Dirent found; reader_->next(found, visit.position);) names_.push_back(found);
 }
 
 // The ring is asked for just those names that take_name() will ask for, in its order.
@@ -323,7 +420,7 @@ void Worker::take_by_ring(Visit& visit, int fd, std::span<const Dirent> names) {
     throw;
   }
   ahead_ = nullptr;
-  if (by) by->end();
+  if (by) guarded(Operation::statx, [&] { return by->end(), 0; });
 }
 
 // Half of the names each way; all of them are names that have to be asked anyway.
@@ -351,17 +448,17 @@ bool Worker::leaves_out(const Dirent& found) {
 // The block is large and somebody is idle, or was a moment ago and helps now.
 bool Worker::may_split() const {
   const unsigned names = tuning_.split_names;
-  if (names == 0 || plan_.statx_mask == 0 || reader_.block().size() < std::size_t{2} * names * kLeastDirent) return false;
+  if (names == 0 || plan_.statx_mask == 0 || reader_->block().size() < std::size_t{2} * names * kLeastDirent) return false;
   return walk_.frontier.sleepers() > 0 || (split_ && walk_.split.is_helped(*split_));
 }
 
 std::shared_ptr<const SharedBlock> Worker::share_block(Visit& visit) {
   auto shared = std::make_shared<SharedBlock>();
-  const std::span<const std::byte> block = reader_.block();
+  const std::span<const std::byte> block = reader_->block();
   shared->bytes.assign(block.begin(), block.end());
   const char* const from = reinterpret_cast<const char*>(block.data());
   const char* const to = reinterpret_cast<const char*>(shared->bytes.data());
-  for (Dirent found; reader_.next(found, visit.position);)
+  for (Dirent found; reader_->next(found, visit.position);)
     shared->names.push_back({{to + (found.name.data() - from), found.name.size()}, found.type});
   return shared;
 }
@@ -395,6 +492,8 @@ void Worker::take_names(Visit& visit, int fd, std::span<const Dirent> names) {
 void Worker::help(SplitDirectories::Help job) {
   SplitDirectory& split = *job.directory;
   Visit visit(split.node);
+  visit_ = &visit;
+  helping_ = &split;
   visit.was_revived = true;  // to renew the descriptor is up to the owner
   try {
     path_ = cursor_.move_to(visit.node, plan_.roots[visit.node->root()].path);
@@ -407,7 +506,12 @@ void Worker::help(SplitDirectories::Help job) {
   tally_of(visit).show();
   writer_.flush_if_old();
   visit.node.reset();
-  walk_.split.done(split, {visit.record.entries, visit.record.bytes, int(visit.record.error), visit.record.operation});
+  helping_ = nullptr;
+  walk_.split.done(split, result_of(visit));
+}
+
+PartResult Worker::result_of(const Visit& visit) {
+  return {visit.record.entries, visit.record.bytes, int(visit.record.error), visit.record.operation};
 }
 
 // Nobody else uses the descriptor afterwards.
@@ -432,7 +536,10 @@ int Worker::read_block(Visit& visit, int fd) {
     visit.lost_position = false;
     const std::size_t limit = walk_.frontier.is_far_above_share(number_) ? kSmallBlock : 0;
     return stats_.getdents.time([&] { return walk_.calls.service_ns(); },
-                                [&] { return reader_.fill(fd, visit.position, limit); });
+                                [&] {
+                                  DirReader& reader = *reader_;  // its own, even if this thread is given up
+                                  return guarded(Operation::getdents, [&] { return reader.fill(fd, visit.position, limit); });
+                                });
   };
   const int got = fill();
   return got == -ESTALE && revive(visit, fd) ? fill() : got;
@@ -463,6 +570,7 @@ void Worker::end(Visit& visit) {
 }
 
 void Worker::report(Visit& visit) {
+  stats_.note_failure(int(visit.record.error));
   if (visit.position.refused != 0) {
     visit.record.flags &= std::uint8_t(~schema::kComplete);
     visit.fail(EBADMSG, Operation::getdents);
@@ -490,7 +598,8 @@ void Worker::report(Visit& visit) {
     ++tally_of(visit).mine.skipped;
     return;
   }
-  if (opt_in_.wants_any() && entry.error == 0) opt_in_.read(fd, found.name.data(), entry);
+  if (opt_in_.wants_any() && entry.error == 0)
+    guarded(Operation::statx, [&] { return opt_in_.read(fd, found.name.data(), entry), 0; });
   const bool enter = may_enter(visit, found, identity, entry);
   if (walk_.control && entry.type == 'l') tell_link_to_directory(fd, found, entry);
   if (emit(visit, entry) && enter) queue(visit, found, identity);
@@ -539,6 +648,7 @@ std::string_view Worker::path_below_root(std::string_view name) {
       entry.flags |= schema::kVanished;
     else
       entry.error = std::uint32_t(-result), entry.operation = Operation::statx;
+    stats_.note_failure(-result);
     return {};
   }
   describe(answer, plan_.statx_mask != 0 ? plan_.columns : bare_columns_, entry);
@@ -551,13 +661,20 @@ std::string_view Worker::path_below_root(std::string_view name) {
 
 [[gnu::always_inline]] inline int Worker::ask_once(int fd, const char* name, int flags, unsigned mask, struct ::statx& answer) {
   return stats_.statx.time([&] { return walk_.calls.service_ns(); },
-                           [&]() __attribute__((always_inline)) { return walk_.attributes.read(fd, name, flags, mask, answer); });
+                           [&]() __attribute__((always_inline)) {
+                             return guarded(Operation::statx, [&]() __attribute__((always_inline)) {
+                               return walk_.attributes.read(fd, name, flags, mask, answer);
+                             });
+                           });
 }
 
 // What a ring was stopped or too full to ask is asked the plain way.
 [[gnu::always_inline]] inline int Worker::ask_first(int fd, const char* name, int flags, unsigned mask, struct ::statx& answer) {
   if (ahead_) [[unlikely]] {
-    const int result = stats_.statx.time([&] { return walk_.calls.service_ns(); }, [&] { return ahead_->take(answer); });
+    const int result = stats_.statx.time([&] { return walk_.calls.service_ns(); }, [&] {
+      auto& ring = *ahead_;  // its own, even if this thread is given up
+      return guarded(Operation::statx, [&] { return ring.take(answer); });
+    });
     if (result != -ECANCELED && result != -EAGAIN) return result;
   }
   return ask_once(fd, name, flags, mask, answer);
@@ -666,6 +783,7 @@ bool Worker::visit_root(Visit& visit) {
   }
   writer_.enter(std::string_view(root.path).substr(0, slash), 0);
   if (!emit(visit, entry)) ++tally_of(visit).mine.errors;
+  is_root_told_ = true;
   visit.record = {};  // the row belongs to the directory above
   return entry.type == 'd' && plan_.options.traversal.max_depth != 0u;
 }
@@ -675,7 +793,9 @@ int Worker::ask_root(const PlannedRoot& root, struct ::statx& answer) {
   if (root.error != 0) return -root.error;
   const unsigned mask = plan_.statx_mask != 0 ? plan_.statx_mask : STATX_TYPE | STATX_INO | STATX_MNT_ID;
   const auto ask = [&](bool follow) {
-    return walk_.attributes.read(AT_FDCWD, root.given.c_str(), statx_flags(follow, root.coherence), mask, answer);
+    return guarded(Operation::statx, [&] {
+      return walk_.attributes.read(AT_FDCWD, root.given.c_str(), statx_flags(follow, root.coherence), mask, answer);
+    });
   };
   const int result = ask(true);
   return result == -ENOENT ? ask(false) : result;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "batch_writer.h"
+#include "call_guard.h"
 #include "dir_reader.h"
 #include "directory_visit.h"
 #include "opt_in_reader.h"
@@ -23,10 +24,25 @@ class Worker {
  public:
   Worker(unsigned number, Walk& walk);
 
-  /// Until nothing is outstanding. Does not throw.
+  /// Until nothing is outstanding. Throws GivenUp, and nothing else, when the watchdog has
+  /// taken its work away while it hung in a call; nothing here may be touched then.
   void run();
 
   unsigned number() const { return number_; }
+  /// The watchdog: what the thread does now, see CallGuard.
+  const CallGuard& guard() const { return *guard_; }
+  CallGuard& guard() { return *guard_; }
+  /// A new thread, instead of one that was given up: tells of the directory that the call
+  /// was about, leaves it, and runs on. Returns what is to be said of it. The other
+  /// thread may come back any time.
+  HungDirectory take_over();
+  void run_on();
+  /// The watchdog, as the verdict of CallGuard::give_up(): takes what it needs from the
+  /// other thread and leaves it what it may still write to.
+  void disown();
+  /// Before that, since it allocates.
+  void prepare_to_disown();
+
   const WorkerStats& stats() const { return stats_; }
 
  private:
@@ -34,6 +50,12 @@ class Worker {
 
   // the walk
   bool step();
+  template <class Call, class Undo>
+  auto guarded(schema::Operation operation, Call&& call, Undo&& undo);
+  template <class Call>
+  auto guarded(schema::Operation operation, Call&& call) {
+    return guarded(operation, std::forward<Call>(call), [](auto&) {});
+  }
   template <class Wait>
   bool idle(Wait&& wait);
   bool controlled_step();
@@ -65,7 +87,14 @@ class Worker {
   void help(SplitDirectories::Help help);
   void close_split(Visit& visit);
 
+  // giving up
+  void leave_split(Visit& visit);
+  void tell_hung_root(Visit& visit);
+  std::unique_ptr<DirReader> make_reader() const;
+  static PartResult result_of(const Visit& visit);
+
   // opening
+  Opened open_guarded(Visit& visit);
   bool open(Visit& visit, int& fd);
   bool admit(Visit& visit, bool was_known);
   bool revive(Visit& visit, int fd);
@@ -102,8 +131,18 @@ class Worker {
   const ScanPlan& plan_;
   const schema::ColumnSet bare_columns_;  ///< the wanted ones that need no stat
   WorkerStats stats_;
+  std::unique_ptr<CallGuard> guard_ = std::make_unique<CallGuard>();
+  schema::Operation doing_ = schema::Operation::none;  ///< the call that guard_ is about
+  Visit* visit_ = nullptr;        ///< under way; lies on the stack of the thread
+  SplitDirectory* helping_ = nullptr;  ///< the visit is to somebody else's directory
+  bool is_root_told_ = false;     ///< the visit is a root's, and its row is out
+  std::optional<Visit> taken_;    ///< what is known of a visit that was given up
+  /// What threads that were given up may still write to: buffers, guards.
+  std::vector<std::unique_ptr<DirReader>> left_readers_;
+  std::vector<std::unique_ptr<CallGuard>> left_guards_;
+  std::vector<std::unique_ptr<StatxUring>> left_rings_;
   BatchWriter writer_;
-  DirReader reader_;
+  std::unique_ptr<DirReader> reader_;
   OptInReader opt_in_;
   PathCursor cursor_;
   MountTuning tuning_;            ///< of the directory being read

@@ -16,6 +16,9 @@ constexpr std::uint64_t kWait = 30'000;
 /// their calls: a disk makes thousands, a warm cache a few dozen.
 constexpr std::uint64_t kSwitchesOfSleepers = 1000;
 
+/// A call this long says that whoever serves it is in trouble.
+constexpr std::uint64_t kStall = 5'000'000'000;
+
 ThreadController::Bounds bounds_of(const ScanPlan& plan) {
   return {plan.least_threads, plan.threads, plan.most_threads};
 }
@@ -27,15 +30,19 @@ WorkerCrew::WorkerCrew(Walk& walk)
 
 // The gate opens when it is known how many threads there are: fewer than planned
 // walk as well, but nothing may be queued where no thread looks.
-Result<void> WorkerCrew::start(std::vector<NodePtr> nodes, std::function<void()> on_done) {
+Result<void> WorkerCrew::start(std::vector<NodePtr> nodes, std::function<void()> on_done, std::shared_ptr<void> owner) {
   on_done_ = std::move(on_done);
+  owner_ = std::move(owner);
   seen_at_ns_ = walk_.calls.monotonic_ns();
-  threads_.reserve(workers_.size());
+  hands_.reserve(workers_.size());
   const SignalsBlocked inherited;
   while (started() < walk_.plan.threads && start_one()) {
   }
   const unsigned hands = started();
-  if (hands == 0) return fail(EAGAIN, "cannot start a single thread");
+  if (hands == 0) {
+    owner_.reset();
+    return fail(EAGAIN, "cannot start a single thread");
+  }
   wanted_.store(hands, std::memory_order_relaxed);
   // Dealt out in turn, so that every worker has some even without stealing; the
   // last first, since each takes its newest first.
@@ -46,6 +53,12 @@ Result<void> WorkerCrew::start(std::vector<NodePtr> nodes, std::function<void()>
       governor_ = std::thread([this] { govern(); });
     } catch (const std::system_error&) {
       running_.fetch_sub(1, std::memory_order_relaxed);  // goes on with what there is
+    }
+  }
+  if (walk_.plan.options.etiquette.hang_timeout.value > 0) {
+    try {
+      watchdog_ = std::thread([this] { watch(); });
+    } catch (const std::system_error&) {
     }
   }
   open_.store(true, std::memory_order_release);
@@ -62,7 +75,10 @@ bool WorkerCrew::start_one() {
   running_.fetch_add(1, std::memory_order_relaxed);  // the caller counts too, so this is not 0
   try {
     workers_[number] = std::make_unique<Worker>(number, walk_);
-    threads_.emplace_back([this, &worker = *workers_[number]] { run(worker); });
+    Hand hand;
+    hand.thread = std::thread([this, &worker = *workers_[number], back = hand.back, owner = owner_] { run(worker, *back); });
+    const std::lock_guard lock(hands_mutex_);
+    hands_.push_back(std::move(hand));  // has its room
   } catch (const std::system_error&) {
     running_.fetch_sub(1, std::memory_order_relaxed);
     return false;
@@ -74,10 +90,20 @@ bool WorkerCrew::start_one() {
   return true;
 }
 
-void WorkerCrew::run(Worker& worker) {
+void WorkerCrew::run(Worker& worker, std::atomic<bool>& back) {
   settle(worker.number());
   open_.wait(false, std::memory_order_acquire);
-  worker.run();
+  work(back, [&] { worker.run(); });
+}
+
+template <class Walk>
+void WorkerCrew::work(std::atomic<bool>& back, Walk&& walk) {
+  try {
+    walk();
+  } catch (const GivenUp&) {  // another thread is this worker now
+    back.store(true, std::memory_order_release);
+    return;
+  }
   end();  // a worker returns only when the walk is over
   leave();
 }
@@ -99,22 +125,121 @@ void WorkerCrew::settle(unsigned number) {
 
 // Acquire-release: the last one has seen all that the others did.
 void WorkerCrew::leave() {
-  if (running_.fetch_sub(1, std::memory_order_acq_rel) == 1 && on_done_) on_done_();
+  if (running_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  if (on_done_) on_done_();
+  {
+    const std::lock_guard lock(end_mutex_);
+    finished_.store(true, std::memory_order_release);
+  }
+  end_bell_.notify_all();
+  finished_.notify_all();
 }
 
 void WorkerCrew::join() {
   const std::lock_guard lock(join_mutex_);
-  if (governor_.joinable()) governor_.join();  // first: it starts others
-  for (std::thread& thread : threads_)
-    if (thread.joinable()) thread.join();
+  if (started() == 0) return;
+  finished_.wait(false, std::memory_order_acquire);
+  if (governor_.joinable()) governor_.join();  // these two first: they start others
+  if (watchdog_.joinable()) watchdog_.join();
+  const std::lock_guard hands(hands_mutex_);
+  for (Hand& hand : hands_)
+    if (hand.thread.joinable()) hand.thread.join();
+  for (Hand& hand : given_up_) {
+    if (!hand.thread.joinable()) continue;
+    hand.back->load(std::memory_order_acquire) ? hand.thread.join() : hand.thread.detach();
+  }
+  owner_.reset();
+}
+
+std::vector<HungDirectory> WorkerCrew::hung() const {
+  const std::lock_guard lock(hands_mutex_);
+  return hung_;
 }
 
 void WorkerCrew::abandon() {
   end();
   const std::lock_guard lock(join_mutex_);
-  if (governor_.joinable()) governor_.join();  // it makes no call that could hang
-  for (std::thread& thread : threads_)
-    if (thread.joinable()) thread.detach();
+  {
+    const std::lock_guard bell(end_mutex_);
+    abandoned_ = true;
+  }
+  end_bell_.notify_all();
+  if (governor_.joinable()) governor_.join();  // these two make no call that could hang
+  if (watchdog_.joinable()) watchdog_.join();
+  const std::lock_guard hands(hands_mutex_);
+  for (std::vector<Hand>* list : {&hands_, &given_up_})
+    for (Hand& hand : *list)
+      if (hand.thread.joinable()) hand.thread.detach();
+}
+
+// A call under way longer than kStall is a sign of distress; one longer than the
+// time-out is given up. Looks from outside, so that threads pay next to nothing.
+void WorkerCrew::watch() {
+  struct Sight {
+    std::uint64_t word = 0, since_ns = 0;
+    bool stalls = false;
+  };
+  std::vector<Sight> sights(workers_.size());
+  const EtiquetteOptions& asked = walk_.plan.options.etiquette;
+  // Under a cap each thread waits for its turn within its call.
+  const double turn = asked.max_ops_per_second ? 2.0 * walk_.plan.most_threads / *asked.max_ops_per_second : 0;
+  const auto turn_ns = std::uint64_t(turn * 1e9), patience = turn_ns + std::uint64_t(asked.hang_timeout.value * 1e9);
+  const auto pause = std::chrono::nanoseconds(std::clamp<std::uint64_t>(patience / 8, 1'000'000, 500'000'000));
+  const auto slept = [&] {
+    std::unique_lock lock(end_mutex_);
+    return !end_bell_.wait_for(lock, pause, [this] { return abandoned_ || finished_.load(std::memory_order_relaxed); });
+  };
+  while (slept()) {
+    const std::uint64_t now = walk_.calls.monotonic_ns();
+    for (unsigned number = 0; number < started(); ++number) {
+      Sight& sight = sights[number];
+      CallGuard& guard = workers_[number]->guard();
+      if (const std::uint64_t word = guard.word(); word % 2 == 0 || word != sight.word) {
+        sight = {word, now, false};
+        continue;
+      }
+      if (!sight.stalls && now - sight.since_ns > kStall + turn_ns) {
+        sight.stalls = true;
+        stalls_.fetch_add(1, std::memory_order_relaxed);
+      }
+      if (now - sight.since_ns > patience && give_up(*workers_[number], sight.word)) {
+        replace(number);
+        sight = {};
+      }
+    }
+  }
+}
+
+bool WorkerCrew::give_up(Worker& worker, std::uint64_t word) {
+  try {
+    worker.prepare_to_disown();
+  } catch (const std::bad_alloc&) {
+    return false;  // next time, perhaps
+  }
+  return worker.guard().give_up(word, [&] { worker.disown(); });
+}
+
+// The worker is the watchdog's here, and the new thread's from then on.
+void WorkerCrew::replace(unsigned number) {
+  Worker& worker = *workers_[number];
+  Hand hand;
+  try {
+    hand.thread = std::thread([this, &worker, back = hand.back, owner = owner_] { work(*back, [&] { replay(worker); }); });
+  } catch (const std::system_error&) {  // then nobody watches any more
+    work(*hand.back, [&] { replay(worker); });
+  }
+  const std::lock_guard lock(hands_mutex_);
+  given_up_.push_back(std::exchange(hands_[number], std::move(hand)));
+}
+
+void WorkerCrew::replay(Worker& worker) {
+  settle(worker.number());
+  HungDirectory hung = worker.take_over();
+  {
+    const std::lock_guard lock(hands_mutex_);
+    hung_.push_back(std::move(hung));
+  }
+  worker.run_on();
 }
 
 void WorkerCrew::govern() {
@@ -140,9 +265,10 @@ void WorkerCrew::heed(unsigned threads) {
 ThreadController::Window WorkerCrew::observe() {
   const std::uint64_t now = walk_.calls.monotonic_ns();
   const std::uint64_t switches = walk_.calls.voluntary_switches();
-  std::uint64_t calls = 0;
+  std::uint64_t calls = 0, distress = stalls_.load(std::memory_order_relaxed);
   for_each([&](const Worker& worker) {
     const WorkerStats& stats = worker.stats();
+    distress += stats.distress.load(std::memory_order_relaxed);
     calls += stats.open.calls() + stats.getdents.calls() + stats.statx.calls();
   });
   ThreadController::Window window;
@@ -153,6 +279,8 @@ ThreadController::Window WorkerCrew::observe() {
   window.busy = wanted() - std::min(wanted(), idle);
   window.calls_sleep = walk_.plan.waits_for_servers() ||
                        (switches - seen_switches_) * 1'000'000'000 > kSwitchesOfSleepers * window.span_ns;
+  window.distress = distress != seen_distress_;
+  seen_distress_ = distress;
   seen_at_ns_ = now;
   seen_calls_ = calls;
   seen_switches_ = switches;

@@ -24,10 +24,14 @@ class WorkerCrew {
 
   /// Deals `nodes` out and starts. `on_done` is called once, by the last thread.
   /// EAGAIN: not one could be started.
-  Result<void> start(std::vector<NodePtr> nodes, std::function<void()> on_done);
+  /// `owner` keeps this alive; threads hold it, since one that hangs outlives the walk.
+  Result<void> start(std::vector<NodePtr> nodes, std::function<void()> on_done, std::shared_ptr<void> owner);
 
-  /// Any thread; waits for the end.
+  /// Any thread; waits for the end, but for threads that were given up and still hang.
   void join();
+
+  /// Any thread: what was given up so far.
+  std::vector<HungDirectory> hung() const;
   /// Instead of join(), for a process about to end: see Scanner::abandon().
   void abandon();
 
@@ -45,9 +49,21 @@ class WorkerCrew {
   }
 
  private:
+  /// A thread; `back` once it will touch nothing any more although it was given up.
+  struct Hand {
+    std::thread thread;
+    std::shared_ptr<std::atomic<bool>> back = std::make_shared<std::atomic<bool>>(false);
+  };
+
   bool start_one();
-  void run(Worker& worker);
+  void run(Worker& worker, std::atomic<bool>& back);
   void settle(unsigned number);
+  template <class Walk>
+  void work(std::atomic<bool>& back, Walk&& walk);
+  void watch();
+  bool give_up(Worker& worker, std::uint64_t word);
+  void replace(unsigned number);
+  void replay(Worker& worker);
   void end();
   void leave();
   bool is_adaptive() const;
@@ -68,15 +84,22 @@ class WorkerCrew {
   std::atomic<bool> open_{false};     ///< the gate; release, with run()'s wait
 
   std::mutex join_mutex_;
-  std::vector<std::thread> threads_;  ///< by start(), then by the governor alone until it is joined
-  std::thread governor_;
+  std::shared_ptr<void> owner_;       ///< until the end, for the threads to come
+  mutable std::mutex hands_mutex_;    ///< guards the next three
+  std::vector<Hand> hands_;           ///< one per worker
+  std::vector<Hand> given_up_;
+  std::vector<HungDirectory> hung_;
+  std::thread governor_, watchdog_;
+  bool abandoned_ = false;            ///< guarded by end_mutex_
+  std::atomic<bool> finished_{false}; ///< release in leave(), with join()
+  std::atomic<std::uint64_t> stalls_{0};  ///< calls that took long; relaxed: the watchdog's, for the governor
   std::mutex end_mutex_;
   std::condition_variable end_bell_;
   bool ended_ = false;                ///< guarded by end_mutex_
 
   // The governor's own.
   ThreadController controller_;
-  std::uint64_t seen_at_ns_ = 0, seen_calls_ = 0, seen_switches_ = 0;
+  std::uint64_t seen_at_ns_ = 0, seen_calls_ = 0, seen_switches_ = 0, seen_distress_ = 0;
   std::array<std::uint64_t, LatencyHistogram::kSlots> seen_waits_{};
 };
 

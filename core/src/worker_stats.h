@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <vector>
 
 #include "latency_histogram.h"
@@ -68,6 +69,12 @@ struct alignas(kFalseSharingRange) WorkerStats {
   LatencySampler<8> open, getdents;
   LatencySampler<64> statx;
   WorkingTime time;
+  std::atomic<std::uint64_t> distress{0};  ///< time-outs and I/O errors; relaxed, one writer
+
+  void note_failure(int error) {
+    if (error != ETIMEDOUT && error != EIO && error != EREMOTEIO) return;
+    distress.store(distress.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
   std::atomic<std::uint64_t> batches{0};  ///< relaxed, one writer
 };
 

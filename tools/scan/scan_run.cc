@@ -81,6 +81,11 @@ publish::Observer observer_of(ProgressLine& progress) {
     progress.clear();
     say(kProgram, escaped(text));
   };
+  observer.hung = [&progress](const HungDirectory& hung) {
+    progress.clear();
+    say(kProgram, fmt::format("'{}': no answer ({}), given up", escaped(hung.path.empty() ? "/" : hung.path),
+                              schema::kOperationNames[std::size_t(hung.operation)]));
+  };
   observer.progress = [&progress](const ScanStats& stats, const ipc::ScanSession& session) {
     ProgressFacts facts;
     facts.consumers = session.attendance().attached;

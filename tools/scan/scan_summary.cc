@@ -91,6 +91,17 @@ ordered_json root_object(const RootStats& root) {
   return object;
 }
 
+ordered_json hung_objects(const std::vector<HungDirectory>& hung) {
+  auto objects = ordered_json::array();
+  for (const HungDirectory& directory : hung) {
+    ordered_json object;
+    put_path(object, "path", directory.path.empty() ? "/" : directory.path);
+    object["operation"] = schema::kOperationNames[std::size_t(directory.operation)];
+    objects.push_back(std::move(object));
+  }
+  return objects;
+}
+
 ordered_json image_objects(const std::vector<publish::ImageOutcome>& images) {
   auto objects = ordered_json::array();
   for (const publish::ImageOutcome& image : images) {
@@ -203,6 +214,7 @@ nlohmann::ordered_json ScanSummary::to_json() const {
                                    {"getdents", quantiles(kernel_latency->getdents)},
                                    {"stat", quantiles(kernel_latency->stat)}};
   if (refused_opens) object["refused_opens"] = *refused_opens;
+  if (!stats.hung.empty()) object["hung"] = hung_objects(stats.hung);
   auto per_root = ordered_json::array();
   for (const RootStats& root : stats.roots) per_root.push_back(root_object(root));
   object["per_root"] = std::move(per_root);

@@ -127,11 +127,14 @@ inline constexpr std::tuple kKernelSpecs{
 /// How considerate a walk is of whoever serves it.
 struct EtiquetteOptions {
   std::optional<std::uint32_t> max_ops_per_second;
+  Seconds hang_timeout{120};  ///< 0: never
   friend bool operator==(const EtiquetteOptions&, const EtiquetteOptions&) = default;
 };
 inline constexpr std::tuple kEtiquetteSpecs{
     OptionSpec{"max-ops-per-second", &EtiquetteOptions::max_ops_per_second, "N",
                "make at most N metadata system calls in any second, all threads together", 1, 1'000'000'000},
+    OptionSpec{"hang-timeout", &EtiquetteOptions::hang_timeout, "SECONDS",
+               "give up a directory about which a call has not come back in so long, and go on without it; 0: never"},
 };
 
 /// What programs in the kernel (eBPF) do for a walk.

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "pwalk/schema/columns.h"
+
 namespace pwalk {
 
 /// Counters of a walk. Conservation: entries == files + directories + symlinks
@@ -40,6 +42,12 @@ struct MountStats {
   std::string mount, filesystem, profile;
 };
 
+/// A directory that was given up: a call about it did not come back in time.
+struct HungDirectory {
+  std::string path;
+  schema::Operation operation = schema::Operation::none;
+};
+
 struct RootStats {
   std::string path;        ///< absolute, as rows show it
   std::string mount;       ///< mount point
@@ -60,6 +68,7 @@ struct ScanStats {
   const char* threads_reason = "";  ///< why so many, where the number adapts; lives for ever
   std::vector<WorkerTime> workers;  ///< of the threads that were started
   const char* backend = "";      ///< what asked the attributes: "statx", "fstatat", "io_uring", "" for none; lives for ever
+  std::vector<HungDirectory> hung;
   std::uint64_t waiting_directories = 0;
   std::uint64_t batches = 0;
   bool complete = false;

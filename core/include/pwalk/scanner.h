@@ -39,7 +39,9 @@ class Scanner {
   /// Asks the workers to stop; rows already found are still published.
   void cancel();
 
-  /// Waits for the end and returns the final figures.
+  /// Waits for the end and returns the final figures. A thread that was given up because
+  /// it hangs in a call (hang_timeout) is not waited for; it uses `calls` when it comes
+  /// back, and the sink no more.
   ScanStats wait();
 
   /// For a process about to end although workers hang in a file system that never
@@ -52,7 +54,7 @@ class Scanner {
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;  ///< shared with threads that hang
 };
 
 }  // namespace pwalk

@@ -72,6 +72,7 @@ class PublishedScan {
   void carry_out(const Decision& decision);
   void start_walk();
   void report_progress();
+  void tell_hung(const ScanStats& stats);
   void tell_figures(const ScanStats& stats);
   void tell_shortage();
   void tell(Notice notice, const ipc::Attendance& attendance);
@@ -96,6 +97,7 @@ class PublishedScan {
   Clock::time_point drain_began_{};
   Clock::time_point next_progress_{};
   bool told_shortage_ = false;
+  std::size_t told_hung_ = 0;
   std::string told_state_;  ///< what those who list scans were told last
   bool started_ = false, finished_ = false, outcome_over_ = false;
   std::optional<ScanStats> final_stats_;
@@ -170,6 +172,7 @@ void PublishedScan::report_progress() {
   next_progress_ = now + kSlice;
   told_state_ = policy_.state();
   const ScanStats stats = this->stats();
+  tell_hung(stats);
   session_.set_status(told_state_, stats.counts.entries, stats.counts.errors);
   tell_figures(stats);
   if (observer_.progress) observer_.progress(stats, session_);
@@ -182,6 +185,13 @@ void PublishedScan::tell_shortage() {
   if (why.empty()) return;
   told_shortage_ = true;
   observer_.notice("the pool stays smaller than planned: " + why);
+}
+
+void PublishedScan::tell_hung(const ScanStats& stats) {
+  for (; told_hung_ < stats.hung.size(); ++told_hung_) {
+    const HungDirectory& hung = stats.hung[told_hung_];
+    if (observer_.hung) observer_.hung(hung);
+  }
 }
 
 void PublishedScan::tell_figures(const ScanStats& stats) {
@@ -254,6 +264,8 @@ void PublishedScan::leave() {
   outcome_.abandoned = !returned();
   if (started_ && !outcome_.abandoned && !final_stats_) final_stats_ = walk_->scanner.wait();
   outcome_.stats = stats();
+  tell_hung(outcome_.stats);
+  outcome_.abandoned |= !outcome_.stats.hung.empty();
   outcome_.wall_seconds = std::chrono::duration<double>(Clock::now() - began_).count();
   outcome_.backpressure_seconds = std::chrono::duration<double>(session_.backpressure()).count();
   outcome_.batches = session_.batches();

@@ -72,6 +72,8 @@ struct Observer {
   std::function<void(const ScanStats&, const ipc::ScanSession&)> progress;
   /// One line worth telling at once: "pool full, no consumer; attach with: pwalk tail home".
   std::function<void(const std::string&)> notice;
+  /// A directory was given up; the walk goes on without it.
+  std::function<void(const HungDirectory&)> hung;
 };
 
 /// The outcome when not one root can be walked; nullopt if one can. Ask before

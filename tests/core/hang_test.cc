@@ -1,0 +1,129 @@
+/// Directories whose calls do not come back: reported, left, and everything else is walked.
+#include <latch>
+
+#include "call_guard.h"
+#include "support/faulty_calls.h"
+#include "support/tree_builder.h"
+#include "walk_once.h"
+
+namespace pwalk::testing {
+namespace {
+
+using schema::Operation;
+
+/// One name's calls wait until released. Immortal, for the thread that hangs uses it
+/// until it comes back, which is after the walk.
+struct HangingCalls : FaultyCalls {
+  explicit HangingCalls(Operation operation) {
+    if (operation == Operation::statx) before_statx = [this](int, const char* name) { hang_at(name); };
+    if (operation == Operation::open) before_openat = [this](const char* name) { hang_at(name); };
+  }
+  void hang_at(const char* name) {
+    if (std::string_view(name) != "hangs") return;
+    ++hung;
+    released.wait();
+    ++hung;
+  }
+  std::latch released{1};
+  std::atomic<unsigned> hung{0};
+};
+
+ScanOptions impatient(unsigned threads) {
+  ScanOptions options = plain_options(threads);
+  options.etiquette.hang_timeout = Seconds{1};
+  return options;
+}
+
+/// here/{hangs/below,a,b} and there/0/file ... there/29/file
+void build(const ScratchDirectory& tree) {
+  for (const char* directory : {"here", "here/hangs", "here/hangs/below", "there"}) tree.make_directory(directory);
+  for (const char* file : {"here/a", "here/b"}) tree.make_file(file);
+  for (int i = 0; i < 30; ++i) {
+    tree.make_directory("there/" + std::to_string(i));
+    tree.make_file("there/" + std::to_string(i) + "/file");
+  }
+}
+
+class Hang : public ::testing::TestWithParam<std::tuple<Operation, unsigned>> {};
+
+TEST_P(Hang, IsReportedAndLeft) {
+  const auto [operation, threads] = GetParam();
+  const ScratchDirectory tree;
+  build(tree);
+  auto& calls = *new HangingCalls(operation);  // never deleted, see above
+  static std::vector<HangingCalls*> kept;
+  kept.push_back(&calls);
+  CollectingSink sink;
+  const auto plan = resolve_plan(impatient(threads), {tree.path()}, calls);
+  ASSERT_TRUE(plan);
+  {
+    Scanner scanner(*plan, sink, calls);
+    ASSERT_TRUE(scanner.start());
+    const ScanStats stats = scanner.wait();
+    EXPECT_EQ(calls.hung, 1u);
+    EXPECT_FALSE(stats.complete);
+    EXPECT_FALSE(stats.roots.at(0).complete);
+    EXPECT_EQ(stats.waiting_directories, 0u);
+    ASSERT_EQ(stats.hung.size(), 1u);
+    const std::string where = operation == Operation::statx ? tree / "here" : tree / "here/hangs";
+    EXPECT_EQ(stats.hung[0].path, where);
+    EXPECT_EQ(stats.hung[0].operation, operation);
+    ASSERT_EQ(sink.records.count(where), 1u);
+    EXPECT_EQ(sink.records.at(where).at(0).error, std::uint32_t(ETIMEDOUT));
+    EXPECT_EQ(sink.records.at(where).at(0).operation, operation);
+    EXPECT_EQ(stats.counts.entries, sink.row_count);
+    const auto rows = sink.by_path();
+    for (int i = 0; i < 30; ++i) EXPECT_EQ(rows.count(tree / ("there/" + std::to_string(i) + "/file")), 1u);
+    EXPECT_EQ(sink.records.count(tree / "there"), 1u);
+  }
+  const auto batches = sink.batches;
+  calls.released.count_down();
+  while (calls.hung != 2) std::this_thread::yield();
+  EXPECT_EQ(sink.batches, batches) << "who was given up says nothing any more";
+  EXPECT_THAT(sink.complaints, ::testing::IsEmpty());
+}
+INSTANTIATE_TEST_SUITE_P(All, Hang, ::testing::Combine(::testing::Values(Operation::statx, Operation::open), ::testing::Values(1u, 4u)));
+
+TEST(HangTimeout, OfZeroIsNever) {
+  const ScratchDirectory tree;
+  build(tree);
+  HangingCalls calls(Operation::statx);
+  ScanOptions options = impatient(2);
+  options.etiquette.hang_timeout = Seconds{0};
+  CollectingSink sink;
+  const auto plan = resolve_plan(options, {tree.path()}, calls);
+  ASSERT_TRUE(plan);
+  Scanner scanner(*plan, sink, calls);
+  ASSERT_TRUE(scanner.start());
+  while (calls.hung != 1) std::this_thread::yield();
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  EXPECT_TRUE(scanner.stats().hung.empty());
+  calls.released.count_down();
+  EXPECT_TRUE(scanner.wait().complete);
+}
+
+/// Either the thread or the watchdog goes on, never both and never neither.
+TEST(CallGuard, GivesTheWorkToExactlyOne) {
+  for (int round = 0; round < 300; ++round) {
+    CallGuard guard;
+    int shared = 0;  // ThreadSanitizer sees it if both have it
+    bool mine = true;
+    std::thread worker([&] {
+      for (int call = 0; call < 2000 && mine; ++call) {
+        guard.enter();
+        mine = !guard.leave();
+        if (mine) ++shared;
+      }
+    });
+    bool taken = false;
+    for (int attempt = 0; attempt < 20 && !taken; ++attempt) {
+      const std::uint64_t word = guard.word();
+      if (word % 2 == 1) taken = guard.give_up(word, [&] { ++shared; });
+    }
+    worker.join();
+    EXPECT_EQ(mine, !taken);
+  }
+}
+
+}  // namespace
+}  // namespace pwalk::testing
