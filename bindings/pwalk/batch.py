@@ -150,10 +150,10 @@ class Batch:
         Returns
         -------
         numpy.ndarray
-            ``directory`` and ``name``: a new array of bytes objects. Everything else: a
+            ``directory``, ``name``, ``target`` and ``pool``: a new array of bytes objects. Everything else: a
             `Column`, a read-only view of the shared memory, with dtype uint8, uint32, uint64 or,
             for times in nanoseconds since 1970 UTC, int64. A column that is the same
-            for all rows has stride 0. A value that is not known is 0, see `valid`.
+            for all rows has stride 0. A value that is not known is 0 or b"", see `valid`.
 
         Raises
         ------

@@ -53,6 +53,18 @@ def test_values_are_those_of_numpy(batch):
         assert columns[name] == [value if known else None for value, known in zip(batch[name].tolist(), batch.valid(name))]
 
 
+@pytest.mark.parametrize("target, text, expected", [(b"there", "utf8", "there"), (b"to\xff", "binary", b"to\xff"),
+                                                    (b"to\xff", "utf8", "to\ufffd")])
+def test_text_columns(tree, target, text, expected):
+    (tree / "link").symlink_to(target)
+    with pwalk.scan(tree, config=pwalk.Config(columns="target,size", max_threads=1)) as scan:
+        batch = next(scan)
+        imported = Imported(batch, text=text)
+        column = table(imported.schema, imported.array)["target"]
+        row = list(batch["name"]).index(b"link")
+    assert column[row] == expected and column.count(None) == len(batch) - 1
+
+
 def test_buffers_are_the_shared_memory(scan, batch):
     imported = Imported(batch)
     for name in batch.columns[2:]:

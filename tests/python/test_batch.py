@@ -241,3 +241,17 @@ def test_empty_directory_gives_a_batch_with_a_record(tmp_path):
     for batch in batches:  # also one without rows has its columns
         assert len(batch["size"]) == len(batch.valid("size")) == len(batch["name"]) == len(batch)
         assert len(batch.where(larger=0)) <= len(batch)
+
+
+def test_columns_that_were_asked_for(tree):
+    (tree / "link").symlink_to(b"to\xff")
+    with pwalk.scan(tree, config=pwalk.Config(columns="type,target,project")) as scan:
+        batch = next(scan)
+        assert {"target", "project"} <= set(batch.columns) and "size" not in batch and "stripe_count" not in batch
+        row = list(batch["name"]).index(b"link")
+        assert batch["target"][row] == b"to\xff"
+        assert batch.valid("target").sum() == 1 and batch.valid("target")[row]
+        assert list(batch["target"]).count(b"") == len(batch) - 1
+        assert batch["project"].dtype == np.uint32 and not batch.valid("project")[row]
+        copy = batch.copy()
+    assert list(copy["target"]) == list(batch["target"])

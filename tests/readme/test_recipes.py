@@ -58,6 +58,12 @@ def test_tail_prints_the_tree(tree, environment):
         str(path) for path in tree.rglob("*.tiff"))
 
 
+def test_links_and_nothing_else(tree, environment):
+    (tree / "link").symlink_to("inner")
+    printed = run_shell(block_with("sh", "--max-ops-per-second"), tree, environment)
+    assert f'{{"path":"{tree}/link","type":"l","target":"inner"}}' in printed.splitlines()
+
+
 def test_pipeline_and_table_read_one_scan(tree, environment):
     run_shell(block_with("sh", "--format null"), tree, environment)
     listing = (tree.parent / "listing").read_text()
