@@ -33,4 +33,14 @@ bool CallGuard::give_up(std::uint64_t seen, const std::function<void()>& take) {
   return false;
 }
 
+bool CallGuard::borrow(std::uint64_t seen, const std::function<void()>& use) {
+  const std::lock_guard verdict(mutex_);
+  given_up_.store(true, std::memory_order_seq_cst);
+  barrier_on_every_cpu();
+  const bool mine = word_.load(std::memory_order_acquire) == seen;
+  if (mine) use();
+  given_up_.store(false, std::memory_order_relaxed);
+  return mine;
+}
+
 }  // namespace pwalk

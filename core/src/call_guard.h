@@ -40,6 +40,10 @@ class CallGuard {
   /// word() was `seen`; calls take() while the thread cannot go on yet.
   bool give_up(std::uint64_t seen, const std::function<void()>& take);
 
+  /// The watchdog: the same for a moment. Does something with the work and gives it
+  /// back; a thread that comes out of its call meanwhile waits for the end of it.
+  bool borrow(std::uint64_t seen, const std::function<void()>& use);
+
  private:
   std::atomic<std::uint64_t> word_{0};
   std::atomic<bool> given_up_{false};

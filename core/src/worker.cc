@@ -104,6 +104,14 @@ template <class Call, class Undo>
   return result;
 }
 
+void Worker::flush_for_another() {
+  try {
+    writer_.flush();
+  } catch (const std::bad_alloc&) {
+    run_out_of_memory();
+  }
+}
+
 void Worker::prepare_to_disown() {
   left_guards_.push_back(std::make_unique<CallGuard>());
   left_readers_.push_back(make_reader());

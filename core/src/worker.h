@@ -37,6 +37,8 @@ class Worker {
   /// thread may come back any time.
   HungDirectory take_over();
   void run_on();
+  /// The watchdog, who borrowed the worker: rows that wait in an unfinished batch go out.
+  void flush_for_another();
   /// The watchdog, as the verdict of CallGuard::give_up(): takes what it needs from the
   /// other thread and leaves it what it may still write to.
   void disown();

@@ -16,6 +16,9 @@ constexpr std::uint64_t kWait = 30'000;
 /// their calls: a disk makes thousands, a warm cache a few dozen.
 constexpr std::uint64_t kSwitchesOfSleepers = 1000;
 
+/// After so long rows are not kept back for a call any more.
+constexpr std::uint64_t kLongCall = 500'000'000;
+
 /// A call this long says that whoever serves it is in trouble.
 constexpr std::uint64_t kStall = 5'000'000'000;
 
@@ -177,7 +180,7 @@ void WorkerCrew::abandon() {
 void WorkerCrew::watch() {
   struct Sight {
     std::uint64_t word = 0, since_ns = 0;
-    bool stalls = false;
+    bool flushed = false, stalls = false;
   };
   std::vector<Sight> sights(workers_.size());
   const EtiquetteOptions& asked = walk_.plan.options.etiquette;
@@ -195,9 +198,12 @@ void WorkerCrew::watch() {
       Sight& sight = sights[number];
       CallGuard& guard = workers_[number]->guard();
       if (const std::uint64_t word = guard.word(); word % 2 == 0 || word != sight.word) {
-        sight = {word, now, false};
+        sight = {word, now, false, false};
         continue;
       }
+      // What the worker found before it began to wait must not wait with it.
+      if (!sight.flushed && now - sight.since_ns > kLongCall + turn_ns)
+        sight.flushed = guard.borrow(sight.word, [&] { workers_[number]->flush_for_another(); });
       if (!sight.stalls && now - sight.since_ns > kStall + turn_ns) {
         sight.stalls = true;
         stalls_.fetch_add(1, std::memory_order_relaxed);

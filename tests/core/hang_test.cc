@@ -102,6 +102,25 @@ TEST(HangTimeout, OfZeroIsNever) {
   EXPECT_TRUE(scanner.wait().complete);
 }
 
+TEST(LongCall, DoesNotKeepRowsBack) {
+  const ScratchDirectory tree;
+  build(tree);
+  HangingCalls calls(Operation::statx);
+  ScanOptions options = plain_options(1);
+  CollectingSink sink;
+  const auto plan = resolve_plan(options, {tree / "here"}, calls);
+  ASSERT_TRUE(plan);
+  Scanner scanner(*plan, sink, calls);
+  ASSERT_TRUE(scanner.start());
+  while (calls.hung != 1) std::this_thread::yield();
+  const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (scanner.stats().batches == 0 && std::chrono::steady_clock::now() < patience) std::this_thread::yield();
+  EXPECT_GE(scanner.stats().batches, 1u) << "at least the root's row was there";
+  calls.released.count_down();
+  EXPECT_TRUE(scanner.wait().complete);
+  EXPECT_EQ(sink.row_count, 5u);
+}
+
 /// Either the thread or the watchdog goes on, never both and never neither.
 TEST(CallGuard, GivesTheWorkToExactlyOne) {
   for (int round = 0; round < 300; ++round) {
@@ -118,6 +137,7 @@ TEST(CallGuard, GivesTheWorkToExactlyOne) {
     bool taken = false;
     for (int attempt = 0; attempt < 20 && !taken; ++attempt) {
       const std::uint64_t word = guard.word();
+      if (word % 2 == 1) guard.borrow(word, [&] { ++shared; });
       if (word % 2 == 1) taken = guard.give_up(word, [&] { ++shared; });
     }
     worker.join();
