@@ -76,3 +76,28 @@ def test_one_that_creeps_is_evicted_and_one_that_reads_is_not(stage, large):
     assert sorted(got.lines) == sorted(found(large))
     assert result.err.count("evicted pwalk tail") == 1
     creeping.destroy()
+
+
+def test_tails_of_a_group_share_what_a_tail_without_one_reads_whole(stage, large):
+    scanner = stage.scanner("--name", "shared", "--consumers", "3", "--json", *SMALL_POOL, large)
+    members = [stage.tail("shared", "--timeout", "30", "--group", "loaders") for _ in range(2)]
+    whole = stage.tail("shared", "--timeout", "30").finish()
+    shared = [member.finish() for member in members]
+    result = scanner.finish()
+    assert [result.code, whole.code, *(one.code for one in shared)] == [0, 0, 0, 0]
+    assert sorted(shared[0].lines + shared[1].lines) == sorted(whole.lines) == sorted(found(large))
+    group = json.loads(result.out)["groups"][0]
+    assert (group["name"], group["redeliveries"], group["poisoned_batches"]) == ("loaders", 0, 0)
+
+
+def test_a_killed_tail_of_a_group_loses_nothing(stage, large):
+    scanner = stage.scanner("--name", "shared", "--consumers", "2", "--ring-size", "8M", large)
+    doomed = stage.tail("shared", "--timeout", "30", "--group", "loaders")
+    assert wait_for(lambda: len(consumers(stage)) == 1)
+    doomed.signal(signal.SIGSTOP)
+    member = stage.tail("shared", "--timeout", "30", "--group", "loaders")
+    assert wait_for(lambda: len(consumers(stage)) == 2 or not scanner.running)
+    doomed.signal(signal.SIGKILL)
+    got = member.finish()
+    assert (scanner.finish().code, got.code) == (0, 0)
+    assert set(got.lines) | set(doomed.finish().lines) == set(found(large))
