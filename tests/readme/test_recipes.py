@@ -52,6 +52,14 @@ def run_shell(text: str, tree: pathlib.Path, environment: dict) -> str:
     return run(["bash", "-e", "-c", text + "\nwait"], tree, environment)
 
 
+def test_a_group_shares_the_work(tree, environment):
+    run_shell(block_with("sh", "--group workers"), tree, environment)
+    summed = [line for part in ("part-1", "part-2") for line in (tree.parent / part).read_text().splitlines()]
+    # A name with a newline is shown escaped, on a line that begins with a backslash.
+    assert len([line for line in summed if ".tiff" in line]) == 20
+    assert len([line for line in summed if "newline" in line]) == 1
+
+
 def test_tail_prints_the_tree(tree, environment):
     printed = run_shell(block_with("sh", "tail home"), tree, environment)
     assert sorted(line for line in printed.splitlines() if line.endswith(".tiff")) == sorted(
