@@ -5,6 +5,7 @@
 #include <exception>
 
 #include "cli/nearest_word.h"
+#include "cli/self_description.h"
 #include "commands/command.h"
 #include "process/message.h"
 #include "text/escape.h"
@@ -19,6 +20,14 @@ std::string help() {
   std::string text = "usage: pwalk COMMAND [options]\nReads what pwalk-scanner publishes.\n\n";
   for (const Command& command : commands()) text += fmt::format("  {:<10} {}\n", command.name, command.summary);
   return text + "\n  pwalk COMMAND --help tells more; pwalk --version the version.\n";
+}
+
+/// The commands as JSON objects with name and summary.
+std::string describe_commands() {
+  std::string list;
+  for (const Command& command : commands())
+    list += fmt::format("{}{{\"name\":\"{}\",\"summary\":\"{}\"}}", list.empty() ? "" : ",", command.name, command.summary);
+  return describe(std::string(kProgram), "COMMAND [options]", "Reads what pwalk-scanner publishes.", "[" + list + "]");
 }
 
 int refuse_command(const std::string& word) {
@@ -39,6 +48,10 @@ int dispatch(int argc, char** argv) {
   const std::string word = argv[1];
   if (word == "-h" || word == "--help" || word == "help") {
     write_all(STDOUT_FILENO, help());
+    return kComplete;
+  }
+  if (word == kDumpOptions) {
+    write_all(STDOUT_FILENO, describe_commands());
     return kComplete;
   }
   if (word == "--version") {

@@ -82,6 +82,8 @@ def installed(stage: pathlib.Path) -> Iterator[tuple[str, pathlib.Path]]:
             yield f"pwalk/{file.relative_to(package)}", file
     for program in PROGRAMS:
         yield f"pwalk/bin/{program}", stage / "bin" / program
+    for library in stage.rglob("libpwalk_run.so"):  # what `pwalk run` preloads; it looks beside itself
+        yield f"pwalk/bin/{library.name}", library
 
 
 class Wheel:

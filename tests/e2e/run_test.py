@@ -36,11 +36,11 @@ FACTS = r"%p|%f|%h|%P|%d|%D|%i|%n|%s|%b|%k|%m|%M|%U|%G|%y\0"
 class Scanned:
     """A tree and its image; `put_away` leaves a decoy where the tree was."""
 
-    def __init__(self, stage: Stage, tree: bytes):
+    def __init__(self, stage: Stage, tree: bytes, *options: str):
         self.stage, self.tree = stage, tree
         self.image = stage.base / f"image-{random.getrandbits(32)}"
         found(tree)  # access times settle
-        scanned = stage.scanner("--quiet", "--no-ignore-snapshots", "--save", self.image, tree).finish()
+        scanned = stage.scanner("--quiet", "--no-ignore-snapshots", *options, "--save", self.image, tree).finish()
         assert scanned.code in (0, 1), scanned.err
 
     def put_away(self) -> None:
@@ -186,6 +186,37 @@ print(os.getcwd(), os.path.isdir(tree.lstrip("/") + "/below"))
     small.put_away()
     ours = small.below(PYTHON, "-c", program, small.tree)
     assert ours.out == real.stdout, ours.err
+
+
+def test_functions_of_libc_say_the_same(small):
+    probe = pathlib.Path(small.stage.elsewhere("exec")) / "probe"
+    source = pathlib.Path(__file__).resolve().parent / "run_probe.c"
+    subprocess.run(["cc", "-o", probe, source], check=True)
+    real = small.real(probe, small.tree)
+    assert real.returncode == 0, real.stderr
+    small.put_away()
+    ours = small.below(probe, small.tree)
+    assert sorted(ours.out.splitlines()) == sorted(real.stdout.splitlines()), ours.err
+
+
+def test_with_links_texts_nothing_is_missing(stage):
+    (stage.tree / "directory" / "deep").mkdir(parents=True)
+    (stage.tree / "directory" / "file").write_bytes(b"1")
+    (stage.tree / "to directory").symlink_to("directory")
+    (stage.tree / "directory" / "up").symlink_to("../directory/file")
+    (stage.tree / "loop").symlink_to("loop")
+    (stage.tree / "nowhere").symlink_to("nothing")
+    columns = "type,inode,device,size,blocks,mode,nlink,uid,gid,rdev,atime,mtime,ctime,btime,target"
+    scanned = Scanned(stage, os.fsencode(stage.tree), "--columns", columns)
+    walk = "import os, sys\nfor one in os.walk(sys.argv[1], followlinks=True): print(one[0], sorted(one[1]), sorted(one[2]))"
+    commands = (["ls", "-lR", scanned.tree], ["ls", "-lRL", scanned.tree], ["find", "-L", scanned.tree, "-printf", "%p %l %i\\n"],
+                [PYTHON, "-c", walk, scanned.tree], ["readlink", "-f", scanned.tree + b"/to directory/up"])
+    real = [scanned.real(*command) for command in commands]
+    scanned.put_away()
+    for command, expected in zip(commands, real):
+        ours = scanned.below(*command)
+        assert (ours.code, sorted(ours.out.splitlines()), ours.err) == (
+            expected.returncode, sorted(expected.stdout.splitlines()), expected.stderr.decode()), command
 
 
 def test_the_tree_is_read_only(small):

@@ -4,6 +4,9 @@
 #include <getopt.h>
 #include <unistd.h>
 
+#include <nlohmann/json.hpp>
+
+#include "cli/self_description.h"
 #include "process/message.h"
 #include "text/escape.h"
 
@@ -43,7 +46,19 @@ int ShortCommandLine::refuse_option(const std::vector<char*>& words, int at, int
   return refuse(fmt::format("unknown option {}; allowed are those of {} --help", escaped(word), program_));
 }
 
+std::string ShortCommandLine::describe_json() const {
+  auto list = nlohmann::ordered_json::array();
+  for (const ShortOption& option : options_)
+    list.push_back({{"name", option.name}, {"letter", option.letter ? std::string(1, option.letter) : ""},
+                    {"value", option.value_name ? option.value_name : ""}, {"help", option.help}});
+  return list.dump();
+}
+
 std::optional<int> ShortCommandLine::parse_or_exit(int argc, const char* const* argv) {
+  if (argc == 2 && std::string_view(argv[1]) == kDumpOptions) {
+    write_all(STDOUT_FILENO, describe(program_, usage_, summary_, describe_json()));
+    return kComplete;
+  }
   std::vector<std::string> copies(argv, argv + argc);
   std::vector<char*> words;
   for (std::string& word : copies) words.push_back(word.data());

@@ -40,6 +40,7 @@ class ShortCommandLine {
 
  private:
   std::string help() const;
+  std::string describe_json() const;
   int refuse_option(const std::vector<char*>& words, int at, int letter) const;
 
   std::string program_, usage_, summary_;

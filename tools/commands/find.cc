@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "browse/session.h"
+#include "cli/self_description.h"
 #include "commands/command.h"
 #include "find/expression.h"
 #include "process/message.h"
@@ -49,6 +50,10 @@ bool begins_expression(const std::string& word) {
 /// nothing to do afterwards.
 std::optional<int> take_option(const std::vector<std::string>& words, std::size_t& at, FindRequest& request) {
   std::string word = words[at++];
+  if (word == kDumpOptions) {
+    write_all(STDOUT_FILENO, describe(kProgram, "[--as-of now] [PLACE...] [EXPRESSION]", std::string(kHelp), "[]"));
+    return kComplete;
+  }
   if (word == "--help") {
     write_all(STDOUT_FILENO, kHelp);
     return kComplete;

@@ -4,12 +4,17 @@
 #include <unistd.h>
 
 #include "cli/help_screen.h"
+#include "cli/self_description.h"
 #include "process/message.h"
 #include "text/escape.h"
 
 namespace pwalk::tools {
 
 std::optional<int> parse_or_exit(CommandLine& command_line, int argc, const char* const* argv, std::size_t most) {
+  if (argc == 2 && std::string_view(argv[1]) == kDumpOptions) {
+    write_all(STDOUT_FILENO, describe(command_line.program(), command_line.usage(), command_line.summary(), command_line.describe_json()));
+    return kComplete;
+  }
   if (auto parsed = command_line.parse(argc, argv); !parsed) {
     say(command_line.program(), parsed.error().what);
     return kUsage;
