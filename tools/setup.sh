@@ -8,7 +8,7 @@ PWALK_PACKAGES=(
   libflatbuffers-dev flatbuffers-compiler flatbuffers-compiler-dev liburing-dev libnuma-dev libbpf-dev clang bpftool
   python3-numpy pybind11-dev
   libgtest-dev libgmock-dev relacy-dev libbenchmark-dev libpcre2-dev python3-pytest python3-fsspec python3-pandas python3-dask mypy
-  strace bfs fd-find tree mount e2fsprogs xfsprogs btrfs-progs fuse3 libfuse3-dev
+  strace bfs fd-find tree dpkg-dev file mount e2fsprogs xfsprogs btrfs-progs fuse3 libfuse3-dev
 )
 
 # Peers that bench/transport measures against, beyond the above.

@@ -14,7 +14,7 @@ import pytest
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "oracle"))
 
-from stage import Stage, found  # noqa: E402, the one beside this file: pytest has it already
+from stage import BINARIES, Stage, found  # noqa: E402, the one beside this file: pytest has it already
 
 from hostile_tree import HostileTree, raise_descriptor_limit  # noqa: E402
 
@@ -274,8 +274,8 @@ def test_directories_that_the_scanner_could_not_read(stage):
         (stage.tree / name).chmod(mode)
     stage.become_nobody()
     stage.base.chmod(0o777)
-    if stage.binaries != Stage().binaries:
-        shutil.copy(Stage().binaries / "libpwalk_run.so", stage.binaries)
+    if stage.binaries != BINARIES:
+        shutil.copy(BINARIES / "libpwalk_run.so", stage.binaries)
     scanned = Scanned(stage, os.fsencode(stage.tree))
     real = subprocess.run([*stage.as_nobody, "find", scanned.tree], capture_output=True, check=False, env=stage.environment)
     ours = scanned.below("find", scanned.tree)
