@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "consumer_session.h"
+#include "image_backed_stream.h"
 #include "image_replay.h"
 #include "pwalk/ipc/kept_images.h"
 
@@ -27,16 +28,25 @@ Result<void> check_share(const AttachOptions& options) {
   return {};
 }
 
-Source over_lanes(Result<ScannerLink> link, const AttachOptions& options) {
+/// The lanes of a running scan, and its image for what they do not have.
+Source over_lanes(Result<ScannerLink> link, std::optional<OfferedImage> offered, const AttachOptions& options) {
+  if (!link && link.error().code == ENODATA && options.start == StartAt::first && offered)
+    return std::make_shared<ImageBackedStream>(std::move(offered->image), options, link.error());
   if (!link) return tl::unexpected(link.error());
-  return std::make_shared<ConsumerSession>(*std::move(link), options);
+  auto session = std::make_shared<ConsumerSession>(*std::move(link), options);
+  // Its writer lives, so the scan of that name is still the one that offered it.
+  const bool of_this_scan = offered && offered->goes_on && offered->image.state() == image::ImageState::growing &&
+                            !offered->image.abandoned();
+  if (!of_this_scan) return session;
+  return std::make_shared<ImageBackedStream>(std::move(session), std::move(offered->image), options);
 }
 
 /// A scan that runs; else an image of that name; else the scan is waited for as long as asked.
 Source find_source(const AttachOptions& options) {
   AttachOptions at_once = options;
   at_once.timeout = {};
-  auto link = link_to_scanner(at_once);
+  std::optional<OfferedImage> offered;
+  auto link = link_to_scanner(at_once, &offered);
   if (!link && may_be_an_image(link.error().code)) {
     auto image = open_image(options.scan);
     if (image && !options.group.empty())
@@ -46,8 +56,8 @@ Source find_source(const AttachOptions& options) {
     if (image.error().code != ENOENT) return tl::unexpected(image.error());
   }
   const bool may_come = !link && (link.error().code == ENOENT || link.error().code == ETIMEDOUT);
-  if (may_come && options.timeout > at_once.timeout) link = link_to_scanner(options);
-  return over_lanes(std::move(link), options);
+  if (may_come && options.timeout > at_once.timeout) link = link_to_scanner(options, &offered);
+  return over_lanes(std::move(link), std::move(offered), options);
 }
 
 }  // namespace

@@ -37,6 +37,14 @@ class ConsumerSession : public BatchSource, public std::enable_shared_from_this<
   }
   bool in_pool(const void* address) const override { return link_.pool.contains(address); }
 
+  /// Per lane, the sequence at which it begins.
+  const std::vector<std::uint64_t>& start() const { return reader_.start(); }
+  bool scanner_dead() const { return link_.scanner.dead(); }
+  /// It was evicted: next() says ECANCELED.
+  bool evicted() const { return failure_ && failure_->code == ECANCELED; }
+  /// Of the whole stream. Requires end() complete or cut short.
+  EndFigures end_figures() const { return reader_.end_figures(); }
+
  private:
   friend struct BatchLease::Held;
   using Clock = std::chrono::steady_clock;

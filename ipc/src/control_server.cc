@@ -176,7 +176,8 @@ void ControlServer::admit(std::uint64_t number, const Hello& hello, UniqueFd cla
                                         .label = hello.label.get(),
                                         .command = process->command(),
                                         .pid = process->pid(),
-                                        .group = hello.group.get()});
+                                        .group = hello.group.get(),
+                                        .reads_on = hello.reads_on != 0});
   if (!admission) return refuse(number, admission.error());
 
   connection.process = *std::move(process);

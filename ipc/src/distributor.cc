@@ -580,7 +580,7 @@ std::vector<GroupStatus> Distributor::groups() const {
 // ---- slow consumers ---------------------------------------------------------
 
 std::vector<ConsumerStatus> Distributor::watch_slow_consumers(
-    std::optional<std::chrono::nanoseconds> evict_after) {
+    std::optional<std::chrono::nanoseconds> evict_after, bool only_who_read_on) {
   std::vector<std::shared_ptr<Seat>> evicted;
   std::vector<ConsumerStatus> statuses;
   {
@@ -592,14 +592,14 @@ std::vector<ConsumerStatus> Distributor::watch_slow_consumers(
       if (!seat->attached || seat->group) continue;
       const bool holds_back = starving_ > 0 && guilty[seat->id];
       seat->slowness.look(now, holds_back, accounts_.cursors(seat->id), heads());
-      const bool spared = seat->who.pid == ::getpid();
+      const bool spared = seat->who.pid == ::getpid() || (only_who_read_on && !seat->who.reads_on);
       if (!evict_after || spared || !holds_back || seat->slowness.stuck(now) < *evict_after) continue;
       statuses.push_back(status_of(*seat));
       statuses.back().evicted = true;
       evict(*seat);
       evicted.push_back(seat);
     }
-    watch_groups(now, guilty, evict_after, statuses);
+    watch_groups(now, guilty, only_who_read_on ? std::nullopt : evict_after, statuses);
     if (!evicted.empty()) room_may_have_come();
   }
   wake(evicted);

@@ -24,6 +24,7 @@ struct Applicant {
   std::string command = {};  ///< its process's name; "" if the scanner cannot see it
   pid_t pid = 0;             ///< likewise; 0 if not
   std::string group = {};    ///< whose member it wants to be; "" for none
+  bool reads_on = false;     ///< in the image, if it is evicted
 };
 
 struct Seat;
@@ -129,7 +130,7 @@ class Distributor {
   std::uint64_t batches() const;
   std::vector<ConsumerStatus> consumers();
   /// See ScanSession::watch_slow_consumers().
-  std::vector<ConsumerStatus> watch_slow_consumers(std::optional<std::chrono::nanoseconds> evict_after);
+  std::vector<ConsumerStatus> watch_slow_consumers(std::optional<std::chrono::nanoseconds> evict_after, bool only_who_read_on = false);
 
  private:
   using Clock = std::chrono::steady_clock;

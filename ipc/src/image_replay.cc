@@ -4,9 +4,6 @@
 
 #include <algorithm>
 #include <thread>
-
-#include "pwalk/schema/row_hash.h"
-
 namespace pwalk::ipc {
 namespace {
 
@@ -15,11 +12,6 @@ constexpr std::chrono::hours kForEver{24 * 365};
 /// Longest sleep without asking whether the caller was interrupted.
 constexpr std::chrono::milliseconds kSlice{50};
 
-std::uint64_t saturating_add(std::uint64_t a, std::uint64_t b) {
-  std::uint64_t sum = 0;
-  return __builtin_add_overflow(a, b, &sum) ? ~std::uint64_t{0} : sum;
-}
-
 }  // namespace
 
 ImageReplay::ImageReplay(ResultsFilesystem image, const AttachOptions& options)
@@ -27,8 +19,11 @@ ImageReplay::ImageReplay(ResultsFilesystem image, const AttachOptions& options)
   if (options_.start != StartAt::now) return;
   next_ = image_.totals().batches;
   from_first_ = next_ == 0;
-  stats_.missed_rows = image_.totals().rows;
+  tally_.stats.missed_rows = image_.totals().rows;
 }
+
+ImageReplay::ImageReplay(ResultsFilesystem image, const AttachOptions& options, LanePositions from)
+    : image_(std::move(image)), options_(options), from_(std::move(from)), from_first_(from_.empty()) {}
 
 Result<std::optional<BatchLease>> ImageReplay::next(std::chrono::milliseconds timeout) {
   if (failure_) return tl::unexpected(*failure_);
@@ -48,17 +43,26 @@ Result<std::optional<BatchLease>> ImageReplay::next(std::chrono::milliseconds ti
   return std::nullopt;
 }
 
-/// Goes to the next batch of our share in what is known of the image.
+bool ImageReplay::wanted(std::uint64_t number) const {
+  if (number % options_.world != options_.rank) return false;
+  if (from_.empty()) return true;
+  const ImageBatch placed = image_.placed(number);
+  const auto lane = from_.find(placed.lane);
+  return lane == from_.end() || placed.sequence >= lane->second;
+}
+
+/// Goes to the next batch that is wanted in what is known of the image.
 bool ImageReplay::at_hand() {
   const std::uint64_t known = image_.totals().batches;
-  while (next_ < known && next_ % options_.world != options_.rank) ++next_;
+  while (next_ < known && !wanted(next_)) ++next_;
   return next_ < known;
 }
 
 Result<BatchLease> ImageReplay::lend(std::uint64_t number) {
   auto batch = image_.hold(number);
   if (!batch) return tl::unexpected(batch.error());
-  if (auto counted = count(batch->view, number); !counted) return tl::unexpected(counted.error());
+  if (!tally_.add(batch->view, options_.verify_rows))
+    return fail(EPROTO, fmt::format("image '{}': the rows of batch {} do not have the hash it states", image_.file(), number));
   auto held = std::make_shared<BatchLease::Held>();
   held->view = options_.columns ? batch->view.limited_to(*options_.columns) : batch->view;
   held->lane = batch->lane;
@@ -68,20 +72,6 @@ Result<BatchLease> ImageReplay::lend(std::uint64_t number) {
   BatchLease lease;
   lease.held_ = std::move(held);
   return lease;
-}
-
-Result<void> ImageReplay::count(const schema::EntryBatchView& view, std::uint64_t number) {
-  std::uint64_t hash = view.content_hash();
-  if (options_.verify_rows) hash = schema::hash_rows(view);
-  if (hash != view.content_hash())
-    return fail(EPROTO, fmt::format("image '{}': the rows of batch {} do not have the hash it states", image_.file(), number));
-  ++stats_.batches;
-  stats_.rows += view.rows();
-  stats_.directories += view.record_count();
-  stats_.errors += schema::count_errors(view);
-  stats_.content_hash += hash;
-  stats_.file_bytes = saturating_add(stats_.file_bytes, view.file_bytes());
-  return {};
 }
 
 /// What comes after the last batch that is known: the end, or one sleep of at most a
@@ -95,7 +85,7 @@ Result<bool> ImageReplay::wait(Clock::time_point deadline) {
   const auto left = std::min<std::chrono::nanoseconds>(deadline - since, kSlice);
   if (left <= left.zero()) return false;
   std::this_thread::sleep_for(left);
-  stats_.waited_ns += std::uint64_t((Clock::now() - since).count());
+  tally_.stats.waited_ns += std::uint64_t((Clock::now() - since).count());
   return true;
 }
 
@@ -120,11 +110,12 @@ Result<void> ImageReplay::look_again() {
 
 Result<void> ImageReplay::conclude(StreamEnd end) {
   const image::ImageTotals& said = image_.totals();
+  const ConsumerStats& read = tally_.stats;
   const bool all = from_first_ && options_.world == 1;
-  if (all && (stats_.batches != said.batches || stats_.rows != said.rows || stats_.directories != said.records ||
-              stats_.content_hash != said.content_hash)) {
+  if (all && (read.batches != said.batches || read.rows != said.rows || read.directories != said.records ||
+              read.content_hash != said.content_hash)) {
     failure_ = Error{EPROTO, fmt::format("image '{}': its end says {} rows, {} were read, or their hashes differ",
-                                         image_.file(), said.rows, stats_.rows)};
+                                         image_.file(), said.rows, read.rows)};
     return tl::unexpected(*failure_);
   }
   end_ = end;

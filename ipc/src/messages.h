@@ -51,7 +51,8 @@ struct Hello {
   static constexpr MessageKind kKind = MessageKind::hello;
   MessageHeader header;
   std::uint8_t start = 0;  ///< StartAt
-  std::array<std::uint8_t, 7> reserved{};
+  std::uint8_t reads_on = 0;  ///< 1: it has the scan's image open, and reads on there if it is evicted
+  std::array<std::uint8_t, 6> reserved{};
   Text<64> label;
   Text<kMostGroupName + 1> group;  ///< whose member it wants to be; "" for none
 };

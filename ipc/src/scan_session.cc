@@ -169,8 +169,14 @@ std::vector<GroupStatus> ScanSession::groups() const {
   return impl_->distributor.groups();
 }
 std::vector<ConsumerStatus> ScanSession::watch_slow_consumers(
-    std::optional<std::chrono::nanoseconds> evict_after) {
-  return impl_->distributor.watch_slow_consumers(evict_after);
+    std::optional<std::chrono::nanoseconds> evict_after, bool only_who_read_on) {
+  return impl_->distributor.watch_slow_consumers(evict_after, only_who_read_on);
+}
+
+void ScanSession::offer_image(std::string partial_file, bool goes_on) {
+  const std::lock_guard lock(impl_->status_mutex);
+  impl_->status.goes_on_from_image = goes_on && !partial_file.empty();
+  impl_->status.image = std::move(partial_file);
 }
 
 void ScanSession::set_status(std::string state, std::uint64_t entries, std::uint64_t errors) {

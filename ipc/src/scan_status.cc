@@ -127,7 +127,9 @@ std::string print_status(const ScanStatus& status) {
   json object{
       {"name", widen(status.name)},   {"state", widen(status.state)}, {"started", widen(status.started)},
       {"entries", status.entries},    {"errors", status.errors},      {"pool_bytes", status.pool_bytes},
-      {"pages", widen(status.pages)}, {"roots", json::array()},       {"consumers", json::array()}};
+      {"pages", widen(status.pages)}, {"image", widen(status.image)},
+      {"goes_on_from_image", status.goes_on_from_image},
+      {"roots", json::array()},       {"consumers", json::array()}};
   if (status.figures) object["figures"] = std::bit_cast<FigureWords>(*status.figures);
   std::size_t used = object.dump().size();
   for (const std::string& root : status.roots) append_bounded(object["roots"], widen(root), used);
@@ -145,6 +147,8 @@ std::optional<ScanStatus> parse_status(std::string_view text) {
   read(object, "started", status.started);
   read(object, "entries", status.entries);
   read(object, "errors", status.errors);
+  read(object, "image", status.image);
+  read(object, "goes_on_from_image", status.goes_on_from_image);
   read(object, "pool_bytes", status.pool_bytes);
   read(object, "pages", status.pages);
   each_in(object, "roots", [&](const json& root) {

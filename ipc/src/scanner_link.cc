@@ -26,9 +26,10 @@ constexpr milliseconds kSlice{50};
 /// A live scanner answers within its control thread's round; a stopped one never.
 constexpr milliseconds kAnswerTimeout{10'000};
 
-Result<void> say_hello(int socket, const AttachOptions& options) {
+Result<void> say_hello(int socket, const AttachOptions& options, bool reads_on) {
   auto hello = make_message<Hello>();
   hello.start = std::uint8_t(options.start);
+  hello.reads_on = reads_on;
   hello.group.set(options.group);
   hello.label.set(options.label.empty() ? program_invocation_short_name : options.label.c_str());
   const auto self = ProcessHandle::self();
@@ -79,8 +80,8 @@ Result<ScannerLink> map_everything(FoundScan found, const Welcome& welcome, std:
   return link;
 }
 
-Result<ScannerLink> join(FoundScan found, const AttachOptions& options) {
-  if (auto said = say_hello(found.socket.get(), options); !said) return tl::unexpected(said.error());
+Result<ScannerLink> join(FoundScan found, const AttachOptions& options, bool reads_on) {
+  if (auto said = say_hello(found.socket.get(), options, reads_on); !said) return tl::unexpected(said.error());
   auto answer = await_packet(found.socket.get(), sizeof(Refused), kAnswerTimeout, options.interrupted);
   if (!answer) return tl::unexpected(answer.error());
   if (const auto refused = parse_message<Refused>(answer->bytes)) return refusal(*refused, found.name);
@@ -102,12 +103,14 @@ tl::unexpected<Error> given_up(const Error& last, bool waited) {
 
 }  // namespace
 
-Result<ScannerLink> link_to_scanner(const AttachOptions& options) {
+Result<ScannerLink> link_to_scanner(const AttachOptions& options, std::optional<OfferedImage>* image) {
   const auto deadline = Clock::now() + std::min<milliseconds>(options.timeout, kForEver);
   milliseconds pause{2};  // started together with its scanner it waits for a few of them
   for (;;) {
     auto found = find_scan(options.scan, options.interrupted);
-    auto link = found ? join(*std::move(found), options) : Result<ScannerLink>(tl::unexpected(found.error()));
+    if (found && image) *image = offered_image(*found, options);
+    const bool reads_on = image && *image && (*image)->goes_on;
+    auto link = found ? join(*std::move(found), options, reads_on) : Result<ScannerLink>(tl::unexpected(found.error()));
     if (link || !may_still_come(link.error().code)) return link;
     const auto left = std::chrono::duration_cast<milliseconds>(deadline - Clock::now());
     if (left <= milliseconds::zero()) return given_up(link.error(), options.timeout > milliseconds::zero());

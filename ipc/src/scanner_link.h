@@ -7,6 +7,7 @@
 
 #include "control_memory.h"
 #include "group_memory.h"
+#include "offered_image.h"
 #include "process_handle.h"
 #include "pwalk/ipc/consumer.h"
 
@@ -27,7 +28,8 @@ struct ScannerLink {
   std::uint32_t member = 0;           ///< its number there
 };
 
-/// Finds the scan, waiting for it as long as asked, and attaches. Errors as in Consumer::attach().
-Result<ScannerLink> link_to_scanner(const AttachOptions& options);
+/// Finds the scan, waiting for it as long as asked, and attaches. If it has an image, that
+/// is opened before, whatever comes of attaching. Errors as in Consumer::attach().
+Result<ScannerLink> link_to_scanner(const AttachOptions& options, std::optional<OfferedImage>* image = nullptr);
 
 }  // namespace pwalk::ipc

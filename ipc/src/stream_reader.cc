@@ -8,6 +8,7 @@ StreamReader::StreamReader(const ControlMemory& control, const ConsumerMemory& o
     next_.push_back(cursor_position(Atomics::load_relaxed(own.cursor(number))));
     if (next_.back() != 0) started_at_first_ = false;
   }
+  start_ = next_;
 }
 
 Taking StreamReader::take(Taken& taken) {

@@ -27,6 +27,8 @@ class StreamReader {
   StreamState state() const;
   EndFigures end_figures() const { return control_.header().end; }
   bool started_at_first() const { return started_at_first_; }
+  /// Per lane, the first sequence.
+  const std::vector<std::uint64_t>& start() const { return start_; }
 
   /// Ends reading for good; the scanner sees it.
   void revoke_all();
@@ -39,6 +41,7 @@ class StreamReader {
   const ControlMemory& control_;
   const ConsumerMemory& own_;
   std::vector<std::uint64_t> next_;  ///< per lane, private: what the cursor should be
+  std::vector<std::uint64_t> start_;
   std::uint32_t turn_ = 0;
   bool started_at_first_ = true;
 };

@@ -27,8 +27,9 @@ def start_with_a_stopped_reader(stage, large, *options):
 
 
 def consumers(stage):
+    """Those from outside: the image's builder is one, too."""
     scans = json.loads(stage.pwalk("scans", "--json").out)
-    return scans[0]["consumers"] if scans else []
+    return [consumer for consumer in (scans[0]["consumers"] if scans else []) if consumer["label"] != "image"]
 
 
 def test_who_holds_the_scan_back_is_named_and_waited_for(stage, large):
@@ -101,3 +102,44 @@ def test_a_killed_tail_of_a_group_loses_nothing(stage, large):
     got = member.finish()
     assert (scanner.finish().code, got.code) == (0, 0)
     assert set(got.lines) | set(doomed.finish().lines) == set(found(large))
+
+
+def test_one_that_is_stopped_reads_on_in_the_image(stage, large):
+    image = stage.base / "held.img"
+    scanner, stopped = start_with_a_stopped_reader(stage, large, "--save", image)
+    reader = stage.tail("held", "--timeout", "30")
+    result, got = scanner.finish(), reader.finish()
+    assert (result.code, got.code) == (0, 0)
+    assert "reads on in the image" in result.err
+    stopped.signal(signal.SIGCONT)
+    late = stopped.finish()
+    assert (late.code, late.err) == (0, "")
+    assert sorted(late.lines) == sorted(found(large)) == sorted(got.lines)
+
+
+def test_one_that_creeps_holds_nobody_back_and_loses_nothing(stage, large):
+    image = stage.base / "held.img"
+    scanner = stage.scanner("--name", "held", "--consumers", "1", *SMALL_POOL, "--save", image, large)
+    creeping = stage.shell("$PWALK tail held --timeout 30 | (sleep 2; cat)")
+    assert scanner.finish().code == 0
+    late = creeping.finish()
+    assert late.code == 0 and sorted(late.lines) == sorted(found(large))
+
+
+def test_who_comes_late_is_served_from_the_image(stage, large):
+    scanner = stage.scanner("--name", "held", "--consumers", "1", *SMALL_POOL, "--save", stage.base / "held.img",
+                            "--on-slow", "wait", large)
+    stopped = stage.tail("held", "--timeout", "30")
+    assert wait_for(lambda: consumers(stage))
+    stopped.signal(signal.SIGSTOP)
+    assert scanner.says("holds back the scan for ")
+    late = [stage.tail("held"), stage.tail("held", "--format", "null")]
+    stopped.signal(signal.SIGCONT)
+    results = [program.finish() for program in (*late, stopped)]
+    assert [result.code for result in (scanner.finish(), *results)] == [0, 0, 0, 0]
+    assert sorted(results[0].lines) == sorted(found(large)) == sorted(results[1].out.split(b"\0")[:-1])
+
+
+def test_on_slow_image_needs_an_image(stage):
+    result = stage.scanner("--on-slow", "image", stage.tree).finish()
+    assert result.code == 2 and len(result.err.splitlines()) == 1 and "--keep or --save" in result.err

@@ -256,6 +256,13 @@ Result<void> ImageWriter::commit() {
   return impl_->once(impl_->commit(ImageState::growing));
 }
 
+Result<void> ImageWriter::commit_as_cut_short() {
+  if (impl_->failed) return tl::unexpected(*impl_->failed);
+  auto done = impl_->once(impl_->commit(ImageState::cut_short));
+  if (done) impl_->failed = Error{EINVAL, "the image is finished"};
+  return done;
+}
+
 Result<void> ImageWriter::finish(ImageState state, std::int64_t finished_ns) {
   if (impl_->failed) return tl::unexpected(*impl_->failed);
   impl_->finished_ns = finished_ns;

@@ -37,6 +37,7 @@ void ImageBuilder::build() {
   options.scan = scan_name_;
   options.timeout = kAttachTimeout;
   options.label = "image";
+  options.use_image = false;    // that is what we are here for
   options.verify_rows = false;  // the writer's own checksums cover the bytes from here on
   options.interrupted = [this] { return given_up_.load(std::memory_order_relaxed); };
   Result<void> built;
@@ -75,8 +76,11 @@ Result<void> ImageBuilder::copy(ipc::Consumer& consumer) {
 
 Result<void> ImageBuilder::conclude(ipc::StreamEnd end) {
   const bool complete = end == ipc::StreamEnd::complete;
-  if (!complete && !job_.keep_when_cut_short)
+  if (!complete && !job_.keep_when_cut_short) {
+    // For those who read it: the file goes, but they see everything that was published.
+    static_cast<void>(job_.writer.commit_as_cut_short());
     return fail(ECANCELED, "the scan was cut short, so '" + job_.file + "' was not written");
+  }
   outcome_.complete = complete;
   return job_.writer.finish(complete ? image::ImageState::complete : image::ImageState::cut_short, now_ns());
 }

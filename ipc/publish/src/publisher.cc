@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
+#include <filesystem>
 #include <memory>
 #include <thread>
 
@@ -46,10 +47,12 @@ class PublishedScan {
       : session_(session),
         observer_(observer),
         slow_consumers_(session, options),
+        to_image_(options.resolved_on_slow() == OnSlow::image),
         needed_(limits.consumers),
         policy_(limits),
         walk_(std::make_unique<Walk>(plan, session, control)) {
     session_.reuse_without_consumers(limits.reuse_unattended);
+    offer_image(images);
     for (ImageJob& job : images) builders_.push_back(std::make_unique<ImageBuilder>(std::move(job), session.name()));
   }
 
@@ -78,6 +81,8 @@ class PublishedScan {
   void tell(Notice notice, const ipc::Attendance& attendance);
   void tell_poisoned();
   void tell_evicted(const ipc::ConsumerStatus& consumer);
+  void offer_image(const std::vector<ImageJob>& images);
+  void withdraw_failed_image();
   void end(Ending ending);
   void leave();
   void finish_images();
@@ -88,6 +93,8 @@ class PublishedScan {
   const Observer& observer_;
   SlowConsumers slow_consumers_;
   std::map<std::string, std::uint64_t> poisoned_told_;  ///< per group, batches
+  const bool to_image_;   ///< slow consumers read on in the image
+  bool image_offered_ = false;
   const unsigned needed_;
   AttendancePolicy policy_;
   std::unique_ptr<Walk> walk_;
@@ -119,6 +126,7 @@ Facts PublishedScan::facts() {
   facts.attendance = attendance_without_builders();
   facts.images_settled = std::all_of(builders_.begin(), builders_.end(), [](const auto& builder) { return builder->settled(); });
   facts.starved = session_.starved();
+  withdraw_failed_image();
   for (const ipc::ConsumerStatus& evicted : slow_consumers_.watch(facts.now)) tell_evicted(evicted);
   tell_poisoned();
   facts.held_back = slow_consumers_.longest_wait() >= kPatience;
@@ -216,8 +224,26 @@ void PublishedScan::tell(Notice notice, const ipc::Attendance& attendance) {
   observer_.notice(fmt::format("{}; attach with: pwalk tail {}", what, session_.name()));
 }
 
+/// The last one: that of --keep, in memory, if there are two.
+void PublishedScan::offer_image(const std::vector<ImageJob>& images) {
+  if (images.empty()) return;
+  session_.offer_image(std::filesystem::absolute(images.back().writer.partial_file()).lexically_normal(), to_image_);
+  image_offered_ = true;
+}
+
+/// An image that ended early has not what slow consumers would need: they are waited for again.
+void PublishedScan::withdraw_failed_image() {
+  if (!image_offered_ || builders_.empty() || !builders_.back()->done()) return;
+  if (builders_.back()->outcome().problem.empty()) return;
+  image_offered_ = false;
+  session_.offer_image("", false);
+  if (to_image_) slow_consumers_.evict_nobody();
+}
+
 void PublishedScan::tell_evicted(const ipc::ConsumerStatus& consumer) {
   if (!observer_.notice) return;
+  if (to_image_)
+    return observer_.notice(fmt::format("{} is slower than the walk and reads on in the image", consumer.who()));
   observer_.notice(fmt::format("evicted {}, which held back the scan for {:.1f} s and had not read {} entries",
                                consumer.who(), consumer.holding_back_seconds, consumer.lag_rows));
 }

@@ -9,9 +9,14 @@ namespace {
 
 constexpr std::chrono::milliseconds kBetweenLooks{100};
 
+/// Who reads on in the image loses nothing, so the scan waits for it no longer than it
+/// takes to tell a slow reader from one that was just not scheduled.
+constexpr std::chrono::milliseconds kBeforeImage{250};
+
 /// None unless slow consumers are to be evicted. Beyond a year is for ever.
 std::optional<std::chrono::nanoseconds> eviction_time(const PublishOptions& options) {
-  if (options.on_slow != OnSlow::evict) return std::nullopt;
+  if (options.resolved_on_slow() == OnSlow::image) return kBeforeImage;
+  if (options.resolved_on_slow() != OnSlow::evict) return std::nullopt;
   const double seconds = std::min(options.evict_after.value, 365.0 * 24 * 3600);
   return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(seconds));
 }
@@ -19,12 +24,12 @@ std::optional<std::chrono::nanoseconds> eviction_time(const PublishOptions& opti
 }  // namespace
 
 SlowConsumers::SlowConsumers(ipc::ScanSession& session, const PublishOptions& options)
-    : session_(session), evict_after_(eviction_time(options)) {}
+    : session_(session), to_image_(options.resolved_on_slow() == OnSlow::image), evict_after_(eviction_time(options)) {}
 
 std::vector<ipc::ConsumerStatus> SlowConsumers::watch(Clock::time_point now) {
   if (now < next_look_) return {};
   next_look_ = now + kBetweenLooks;
-  auto evicted = session_.watch_slow_consumers(evict_after_);
+  auto evicted = session_.watch_slow_consumers(evict_after_, to_image_);
   now_.clear();
   if (session_.starved()) now_ = session_.consumers();
   std::erase_if(now_, [](const ipc::ConsumerStatus& consumer) { return !consumer.holding_back; });

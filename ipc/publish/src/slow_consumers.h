@@ -11,7 +11,7 @@
 namespace pwalk::publish {
 
 /// Who holds back a full pool: watched, told, remembered for the summary, and with
-/// `--on-slow evict` evicted. The control thread's.
+/// `--on-slow evict` or `image` evicted. The control thread's.
 class SlowConsumers {
  public:
   using Clock = std::chrono::steady_clock;
@@ -20,6 +20,9 @@ class SlowConsumers {
 
   /// One look, ten times a second at most. Returns who was evicted just now.
   std::vector<ipc::ConsumerStatus> watch(Clock::time_point now);
+
+  /// From now on slow consumers are waited for.
+  void evict_nobody() { evict_after_.reset(); }
 
   /// The longest that somebody now holds back the scan.
   Clock::duration longest_wait() const;
@@ -33,7 +36,8 @@ class SlowConsumers {
   void remember(const ipc::ConsumerStatus& consumer);
 
   ipc::ScanSession& session_;
-  const std::optional<std::chrono::nanoseconds> evict_after_;
+  const bool to_image_;  ///< only those are evicted who read on in the image
+  std::optional<std::chrono::nanoseconds> evict_after_;
   Clock::time_point next_look_{};
   std::vector<ipc::ConsumerStatus> now_;  ///< those who hold back the scan at this moment
   std::vector<SlowConsumer> all_;

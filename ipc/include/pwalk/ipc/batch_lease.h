@@ -8,6 +8,7 @@
 namespace pwalk::ipc {
 
 class ConsumerSession;
+class ImageBackedStream;
 class ImageReplay;
 
 /// One batch, held. Its bytes stay as they are until the last copy of the lease
@@ -34,6 +35,7 @@ class BatchLease {
 
  private:
   friend class ConsumerSession;
+  friend class ImageBackedStream;
   friend class ImageReplay;
   struct Held {
     std::shared_ptr<ConsumerSession> session;  ///< keeps the pool's mapping; null if the bytes are not in the pool
@@ -49,6 +51,11 @@ class BatchLease {
     Held& operator=(const Held&) = delete;
     ~Held();
   };
+  /// Of a lease that nobody else has yet.
+  void limit_to(schema::ColumnSet columns) {
+    const_cast<Held&>(*held_).view = held_->view.limited_to(columns);  // made by us, not const
+  }
+
   std::shared_ptr<const Held> held_;
 };
 

@@ -20,7 +20,7 @@ class BatchSource;
 
 /// Where a newcomer begins.
 enum class StartAt : std::uint8_t {
-  first,   ///< the scan's first entry; ENODATA if something of it is gone
+  first,   ///< the scan's first entry; ENODATA if something of it is gone, and no image has it
   oldest,  ///< the oldest batch that is still there, per lane
   now,     ///< only what is published from here on
 };
@@ -40,6 +40,9 @@ struct AttachOptions {
   /// by `world`: of an image its batches' own number, of a scan lane + sequence. EINVAL
   /// unless rank < world; not together with a group.
   std::uint32_t rank = 0, world = 1;
+  /// A scan whose image is being built is read out of that for what its lanes do not have
+  /// any more: by who comes late, and by who was evicted if the scan says so.
+  bool use_image = true;
   /// Columns that views show, see EntryBatchView::limited_to(). Nothing is fetched less.
   std::optional<schema::ColumnSet> columns = {};
   StartAt start = StartAt::first;

@@ -46,6 +46,8 @@ struct ScanStatus {
   std::uint64_t entries = 0, errors = 0;
   std::uint64_t pool_bytes = 0;
   std::string pages;  ///< what huge pages were obtained
+  std::string image;  ///< absolute; the image that is being built of it, FILE.partial; "" if none is
+  bool goes_on_from_image = false;  ///< who is evicted may read on in the image
   std::vector<ConsumerStatus> consumers;
   std::optional<ScanFigures> figures;  ///< once the walk has begun
 };

@@ -123,8 +123,14 @@ class ScanSession {
   /// times a second. With `evict_after` those are evicted who in all that time did
   /// not get past what there was at its beginning: what they had taken stays
   /// theirs until they give it back or die, the rest they will not see. Consumers
-  /// in the scanner's own process are spared. Returns who was evicted just now.
-  std::vector<ConsumerStatus> watch_slow_consumers(std::optional<std::chrono::nanoseconds> evict_after);
+  /// in the scanner's own process are spared; with `only_who_read_on` those, too, who would
+  /// not go on in the image. Returns who was evicted just now.
+  std::vector<ConsumerStatus> watch_slow_consumers(std::optional<std::chrono::nanoseconds> evict_after,
+                                                   bool only_who_read_on = false);
+
+  /// The image that is being built of this scan, FILE.partial by its absolute path, for
+  /// latecomers; with `goes_on` also for consumers that are evicted. "": there is none any more.
+  void offer_image(std::string partial_file, bool goes_on);
 
   /// Live figures for those who ask over the socket (state, entries, errors); control thread.
   void set_status(std::string state, std::uint64_t entries, std::uint64_t errors);

@@ -51,6 +51,10 @@ class ImageWriter {
   /// the machine costs FILE.partial, never FILE.
   Result<void> commit();
 
+  /// The last commit of an image that will not be finished: whoever has it open sees
+  /// everything, and that it was cut short. Nothing may be added.
+  Result<void> commit_as_cut_short();
+
   /// Commits, merges the index, synchronises the file, renames it to FILE and
   /// synchronises its directory. `state`: complete or cut_short.
   Result<void> finish(ImageState state, std::int64_t finished_ns);

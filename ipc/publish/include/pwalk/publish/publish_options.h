@@ -10,7 +10,7 @@
 namespace pwalk::publish {
 
 /// What becomes of a consumer that holds back a full pool.
-enum class OnSlow : std::uint8_t { wait, evict };
+enum class OnSlow : std::uint8_t { wait, evict, image };
 
 }  // namespace pwalk::publish
 
@@ -18,8 +18,8 @@ namespace pwalk {
 
 template <>
 struct EnumWords<publish::OnSlow> {
-  static constexpr std::array<std::pair<std::string_view, publish::OnSlow>, 2> words{
-      {{"wait", publish::OnSlow::wait}, {"evict", publish::OnSlow::evict}}};
+  static constexpr std::array<std::pair<std::string_view, publish::OnSlow>, 3> words{
+      {{"wait", publish::OnSlow::wait}, {"evict", publish::OnSlow::evict}, {"image", publish::OnSlow::image}}};
 };
 template <>
 struct EnumWords<ipc::HugePages> {
@@ -39,13 +39,15 @@ struct PublishOptions {
   std::uint32_t consumers = 0;
   std::optional<Seconds> attach_timeout;
   std::optional<Seconds> linger;
-  OnSlow on_slow = OnSlow::wait;
+  std::optional<OnSlow> on_slow;  ///< none: image if one is built, else wait
   Seconds evict_after{10};
   Seconds group_lease{60};
   std::uint32_t group_attempts = 5;
   bool keep = false;
   std::optional<ByteSize> keep_limit;
   std::optional<std::string> save;
+  bool builds_image() const { return keep || save; }
+  OnSlow resolved_on_slow() const { return on_slow.value_or(builds_image() ? OnSlow::image : OnSlow::wait); }
   friend bool operator==(const PublishOptions&, const PublishOptions&) = default;
 };
 inline constexpr std::tuple kPublishSpecs{
@@ -56,7 +58,7 @@ inline constexpr std::tuple kPublishSpecs{
     OptionSpec{"attach-timeout", &PublishOptions::attach_timeout, "SECONDS",
                "bound on each wait for a consumer; then exit 3 (default: none)"},
     OptionSpec{"linger", &PublishOptions::linger, "SECONDS", "how long another consumer is waited for (default: after the walk, for the first, for ever; 10 in the middle)"},
-    OptionSpec{"on-slow", &PublishOptions::on_slow, "WHAT", "slow consumers that keep the pool full: wait or evict"},
+    OptionSpec{"on-slow", &PublishOptions::on_slow, "WHAT", "slow consumers that keep the pool full: wait, evict, or image: let them read on there (default with --keep or --save, else wait)"},
     OptionSpec{"evict-after", &PublishOptions::evict_after, "SECONDS", "time for one to get past what it holds back (default 10)"},
     OptionSpec{"group-lease", &PublishOptions::group_lease, "SECONDS", "a group's member may keep a batch so long (default 60)"},
     OptionSpec{"group-attempts", &PublishOptions::group_attempts, "N", "take a batch from N members, then give it up", 1, 63},
