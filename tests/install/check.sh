@@ -46,6 +46,13 @@ wait "$scanner" || fail "the installed pwalk-scanner ended with $?"
 scanner=
 [ "$rows" = "$(find "$work/tree" | wc -l)" ] || fail "count_rows saw ${rows-no} rows, find $(find "$work/tree" | wc -l)"
 [ "$bytes" = 192 ] || fail "count_rows saw $bytes bytes, the files hold 192"  # 9 × 1 + 90 × 2 + 3
+
+# An image, browsed by a program that needs no scan, with the tree gone.
+"$work/prefix/bin/pwalk-scanner" --quiet --save "$work/tree.img" "$work/tree" || fail "--save ended with $?"
+wanted=$(printf 'type d\nnames 1\nlarge 0\nmatches %d\ninodes 103' "$(find "$work/tree" -name '*1*' | wc -l)")
+rm -r "$work/tree"
+browsed=$("$work/outside/browse" "$work/tree.img" "$work/tree") || fail "browse ended with $?"
+[ "$browsed" = "$wanted" ] || fail "browse said: $browsed"
 "$work/prefix/bin/pwalk" --version >/dev/null || fail "the installed pwalk"
 
 # What `pwalk run` preloads is found where it was installed.
