@@ -50,6 +50,8 @@ int scan(int argc, char** argv) {
   if (options.publish.keep_limit && !options.publish.keep) return refuse("--keep-limit limits --keep, which is not given");
   if (options.publish.on_slow == publish::OnSlow::image && !options.publish.builds_image())
     return refuse("--on-slow image needs the image of --keep or --save, which are not given");
+  if (options.publish.buffer_size_mb && options.publish.ring_size)
+    return refuse("--buffer-size-mb and --ring-size are two words for one thing; give one of them");
   if (options.publish.save)
     leave_out_saved_file(*options.publish.save, command_line.arguments(), options.scan.traversal);
   const auto plan = resolve_plan(options.scan, command_line.arguments());

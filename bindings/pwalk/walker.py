@@ -96,7 +96,7 @@ def walk(
     settings.ignore_snapshots = ignore_snapshots
     if max_threads is not None:
         settings.max_threads = max_threads
-    if settings.ring_size is None:
+    if settings.ring_size is None and settings.buffer_size_mb is None:
         settings.ring_size = _POOL
     return _triples(os.fspath(top), topdown, onerror, settings, run_ahead)
 

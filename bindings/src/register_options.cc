@@ -24,7 +24,7 @@ struct ConfigValues {
 template <class Values, class Visit>
 void for_each_option(Values& values, Visit&& visit) {
   for_each_scan_option(values.scan, visit);
-  std::apply([&](const auto&... spec) { (visit(values.publish, spec), ...); }, publish::kPublishSpecs);
+  publish::for_each_publish_option(values.publish, visit);
 }
 
 template <class Group, class Spec>

@@ -192,7 +192,8 @@ Result<void> ControlServer::welcome(Connection& connection, const Distributor::A
   auto message = make_message<Welcome>();
   message.scan_id = credentials_.scan_id;
   message.missed_rows = admission.missed_rows;
-  message.grant_blocks = admission.seat->grant_blocks;
+  const bool lends = credentials_.lends_pool || connection.process.pid() == ::getpid();
+  message.grant_blocks = lends ? admission.seat->grant_blocks : 0;
   message.member = admission.seat->member;
   message.name.set(credentials_.name);
   const auto& group = admission.seat->group;

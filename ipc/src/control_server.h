@@ -19,6 +19,7 @@ struct ScanCredentials {
   ScanId scan_id{};
   int control_fd = -1;
   int pool_fd = -1;
+  bool lends_pool = true;  ///< else other processes are granted no block to pin, and copy every batch
 };
 
 /// The control thread's work: the scan's socket, and the processes behind it.

@@ -100,7 +100,7 @@ Result<ScanSession> ScanSession::create(const SessionOptions& options) {
   impl->distributor.govern_groups({.lease = options.group_lease, .attempts = options.group_attempts},
                                   options.group_linger);
   const ScanCredentials credentials{options.name, impl->control.geometry().scan_id, impl->control.fd(),
-                                    impl->pool.fd()};
+                                    impl->pool.fd(), options.lends_pool};
   auto server = ControlServer::create(impl->home.listener(), impl->distributor, credentials,
                                       [self = impl.get()] { return self->print_current_status(); });
   if (!server) return tl::unexpected(server.error());

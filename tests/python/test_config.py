@@ -12,7 +12,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from pwalk import Config, ScannerError
+from pwalk import Config, ScannerError, scan
 from pwalk.scanner_process import find_scanner
 
 
@@ -135,3 +135,18 @@ def test_effective_says_what_is_honoured_and_why(tree):
     with pytest.raises(ScannerError, match="exclude-from|no-such") as caught:
         Config(exclude_from="/no-such-file").effective(tree)
     assert caught.value.returncode == 2
+
+
+def test_use_mmap_false_hands_out_copies(wide_tree):
+    for lent in (True, False):
+        config = Config(use_mmap=lent, batch_size=512)
+        with scan(wide_tree, config=config) as opened:
+            views = [opened.in_pool(batch["size"]) for batch in opened]
+            assert views[0] == lent and (lent or not any(views)) and opened.complete
+        assert config.effective(wide_tree)["batches read"].choice == ("where they lie" if lent else "from copies on the heap")
+
+
+def test_buffer_size_mb_is_the_pool(tree):
+    assert Config(buffer_size_mb=4).effective(tree)["pool"].choice == "4.00 MiB"
+    with pytest.raises(ScannerError, match="two words"):
+        scan(tree, buffer_size_mb=4, ring_size="4M")

@@ -60,7 +60,10 @@ std::vector<Decision> tried_pool(ipc::SessionOptions options) {
   options.name = "explain";
   const auto session = ipc::ScanSession::create(options);
   if (!session) return {{"pool", "cannot be had", session.error().message()}};
-  return pool_decisions(session->pool());
+  std::vector<Decision> decisions = pool_decisions(session->pool());
+  decisions.push_back(options.lends_pool ? Decision{"batches read", "where they lie", "mapped read-only"}
+                                         : Decision{"batches read", "from copies on the heap", "--no-use-mmap"});
+  return decisions;
 }
 
 /// What only this machine can tell, right now.

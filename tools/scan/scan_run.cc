@@ -35,6 +35,11 @@ void tell_missing_roots(const ScanPlan& plan) {
     if (root.error != 0) say(kProgram, fmt::format("'{}': {}", escaped(root.given), std::strerror(root.error)));
 }
 
+std::uint64_t pool_bytes(const publish::PublishOptions& options) {
+  if (options.buffer_size_mb) return std::uint64_t{*options.buffer_size_mb} << 20;
+  return options.ring_size ? options.ring_size->bytes : ipc::default_pool_bytes();
+}
+
 /// How attributes are fetched, as the plan says it, without the details.
 std::string backend_of(const ScanPlan& plan) {
   for (const std::string_view subject : {"backend", "attributes"})
@@ -133,7 +138,8 @@ Result<ipc::ScanSession> make_session(const ScannerOptions& options, const ScanP
 ipc::SessionOptions session_options(const ScannerOptions& options, const ScanPlan& plan) {
   ipc::SessionOptions session;
   for (const PlannedRoot& root : plan.roots) session.roots.push_back(root.path);
-  session.pool_bytes = options.publish.ring_size ? options.publish.ring_size->bytes : ipc::default_pool_bytes();
+  session.pool_bytes = pool_bytes(options.publish);
+  session.lends_pool = options.publish.use_mmap;
   session.huge_pages = options.publish.huge_pages;
   session.group_lease = nanoseconds_of(options.publish.group_lease);
   session.group_attempts = options.publish.group_attempts;

@@ -23,6 +23,7 @@ struct SessionOptions {
   std::vector<std::string> roots = {};    ///< absolute, for people and for lookup
   std::uint64_t pool_bytes = 256u << 20;  ///< at least 2 MiB; rounded up to whole blocks
   HugePages huge_pages = HugePages::automatic;
+  bool lends_pool = true;                 ///< views of the pool; else other processes copy every batch out of it
   std::chrono::nanoseconds group_lease = std::chrono::seconds(60);  ///< how long a member may keep a batch
   std::uint32_t group_attempts = 5;  ///< so often a batch is taken from a member, then nobody gets it again; 1 to 63
   std::chrono::nanoseconds group_linger = std::chrono::seconds(10);  ///< a group without members is dissolved

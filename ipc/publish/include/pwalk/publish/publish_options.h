@@ -35,7 +35,9 @@ namespace pwalk::publish {
 struct PublishOptions {
   std::optional<std::string> name;
   std::optional<ByteSize> ring_size;  ///< none: 256M, less under a small cgroup limit
+  std::optional<std::uint32_t> buffer_size_mb;  ///< the same in MiB
   ipc::HugePages huge_pages = ipc::HugePages::automatic;
+  bool use_mmap = true;
   std::uint32_t consumers = 0;
   std::optional<Seconds> attach_timeout;
   std::optional<Seconds> linger;
@@ -66,5 +68,19 @@ inline constexpr std::tuple kPublishSpecs{
     OptionSpec{"keep-limit", &PublishOptions::keep_limit, "SIZE", "end the kept image, not the scan, above SIZE", 1 << 20},
     OptionSpec{"save", &PublishOptions::save, "FILE", "build an image in FILE; FILE.partial until complete"},
 };
+/// Rarer ones, which `-h` only names.
+inline constexpr std::tuple kMemorySpecs{
+    OptionSpec{"buffer-size-mb", &PublishOptions::buffer_size_mb, "MIB", "memory of the whole pool in MiB: another word for --ring-size", 2, 1 << 24},
+    OptionSpec{"use-mmap", &PublishOptions::use_mmap, "",
+               "let consumers read batches where they lie (default); without it they get copies"},
+};
+
+/// Calls visit(options, spec) for every option, in the order of `--help`.
+template <class Options, class Visit>
+void for_each_publish_option(Options& options, Visit&& visit) {
+  const auto each = [&](const auto& specs) { std::apply([&](const auto&... spec) { (visit(options, spec), ...); }, specs); };
+  each(kPublishSpecs);
+  each(kMemorySpecs);
+}
 
 }  // namespace pwalk::publish
