@@ -29,9 +29,12 @@ WorkerTime WorkingTime::at(std::uint64_t now_ns) const {
   if (began == 0) return {};
   const std::uint64_t ended = ended_.load(std::memory_order_relaxed);
   const std::uint64_t until = ended != 0 ? ended : std::max(now_ns, began);
-  const std::uint64_t since = idle_since_.load(std::memory_order_relaxed);
-  const std::uint64_t idle = idle_.load(std::memory_order_relaxed) + (since != 0 && since < until ? until - since : 0);
-  return {until - began, std::min(idle, until - began)};
+  const auto up_to_now = [until](const auto& sum, const auto& since) {
+    const std::uint64_t from = since.load(std::memory_order_relaxed);
+    return sum.load(std::memory_order_relaxed) + (from != 0 && from < until ? until - from : 0);
+  };
+  const std::uint64_t total = until - began - std::min(until - began, up_to_now(absent_, absent_since_));
+  return {total, std::min(total, up_to_now(idle_, idle_since_))};
 }
 
 void RootTally::show() {

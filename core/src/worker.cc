@@ -190,7 +190,10 @@ bool Worker::step() {
   Frontier& frontier = walk_.frontier;
   if (aside_.empty() && frontier.should_park(number_)) {
     writer_.flush();
-    return idle([&] { return frontier.park(number_); });
+    stats_.time.begin_absence(walk_.calls.monotonic_ns());
+    const bool more = frontier.park(number_);
+    stats_.time.end_absence(walk_.calls.monotonic_ns());
+    return more;
   }
   if (aside_.empty() || !frontier.is_below_half_share(number_))
     if (NodePtr own = frontier.take_own(number_)) return take_up(Visit(std::move(own))), true;

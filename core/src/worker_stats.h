@@ -54,11 +54,19 @@ class WorkingTime {
     idle_since_.store(0, std::memory_order_relaxed);
   }
 
+  /// What waits between the two was sent away and counts for nothing.
+  void begin_absence(std::uint64_t now_ns) { absent_since_.store(now_ns, std::memory_order_relaxed); }
+  void end_absence(std::uint64_t now_ns) {
+    const std::uint64_t since = absent_since_.load(std::memory_order_relaxed);
+    absent_.store(absent_.load(std::memory_order_relaxed) + (now_ns - since), std::memory_order_relaxed);
+    absent_since_.store(0, std::memory_order_relaxed);
+  }
+
   /// Up to `now_ns`, or its end. Relaxed throughout: a reader may be a wait late.
   WorkerTime at(std::uint64_t now_ns) const;
 
  private:
-  std::atomic<std::uint64_t> began_{0}, ended_{0}, idle_{0}, idle_since_{0};
+  std::atomic<std::uint64_t> began_{0}, ended_{0}, idle_{0}, idle_since_{0}, absent_{0}, absent_since_{0};
 };
 
 /// What one worker measures; read by anybody while it works.

@@ -12,6 +12,7 @@
 #include "support/fuse/stripe_layout.h"
 #include "sys/operation_pace.h"
 #include "sys/paced_calls.h"
+#include "worker_stats.h"
 
 namespace pwalk {
 namespace {
@@ -167,6 +168,23 @@ TEST(OperationPace, IsSharedByThreads) {
   // 10,000 at once, the rest one by one.
   EXPECT_EQ(std::upper_bound(all.begin(), all.end(), 0u) - all.begin(), 10'000);
   EXPECT_EQ(std::adjacent_find(all.begin() + 9'999, all.end()), all.end());
+}
+
+TEST(WorkingTime, TellsIdleFromParked) {
+  WorkingTime time;
+  EXPECT_EQ(time.at(50).total_ns, 0u);
+  time.begin(100);
+  time.begin_idle(200);
+  EXPECT_EQ(time.at(250).idle_ns, 50u);
+  time.end_idle(300);
+  time.begin_absence(400);
+  EXPECT_EQ(time.at(600).total_ns, 300u);
+  time.end_absence(1000);
+  time.end(1100);
+  const WorkerTime whole = time.at(5000);
+  EXPECT_EQ(whole.total_ns, 400u);
+  EXPECT_EQ(whole.idle_ns, 100u);
+  EXPECT_EQ(whole.efficiency(), 0.75);
 }
 
 std::optional<StripeLayout> parsed(const std::string& bytes) {

@@ -30,7 +30,7 @@ struct LatencyQuantiles {
 };
 
 /// One thread of a walk: how long it was there, and how long of that it had nothing
-/// to read. Waiting for room to publish is not idleness here.
+/// to read. Waiting for room to publish is not idleness here, and a parked thread is not there.
 struct WorkerTime {
   std::uint64_t total_ns = 0, idle_ns = 0;
 
