@@ -52,6 +52,9 @@ int scan(int argc, char** argv) {
     return refuse("--on-slow image needs the image of --keep or --save, which are not given");
   if (options.publish.buffer_size_mb && options.publish.ring_size)
     return refuse("--buffer-size-mb and --ring-size are two words for one thing; give one of them");
+  if (const auto& group = options.publish.share_group)
+    if (const auto known = ipc::group_named(*group); !known)
+      return refuse("--share-group: " + escaped(known.error().what));
   if (options.publish.save)
     leave_out_saved_file(*options.publish.save, command_line.arguments(), options.scan.traversal);
   const auto plan = resolve_plan(options.scan, command_line.arguments());

@@ -134,17 +134,17 @@ Result<BatchLease> ConsumerSession::lend(const StreamReader::Taken& taken, const
 }
 
 /// The batch's bytes: in the pool, to be given back when `held` goes; or beyond
-/// the grant a copy, and the batch is given back already.
+/// the grant a copy, and the batch is given back already. A stranger's scanner
+/// could write on after the check, so that of its batches a copy is checked.
 Result<std::span<const std::byte>> ConsumerSession::pin_or_copy(BatchLease::Held& held) {
   const std::uint64_t offset = std::uint64_t(held.unit) * kUnitBytes;
   const std::span<const std::byte> bytes{link_.pool.data() + offset, held.length};
-  if (group_ ? desk_.pin_one_at_least(offset, held.length) : desk_.pin(offset, held.length)) {
-    held.session = shared_from_this();
-    return bytes;
-  }
+  const bool pinned = group_ ? desk_.pin_one_at_least(offset, held.length) : desk_.pin(offset, held.length);
+  if (pinned) held.session = shared_from_this();
+  if (pinned && !link_.stranger) return bytes;
   held.copy = copy_to_heap(bytes);
-  return_to_scanner(held);
-  if (!held.copy) return broken("no memory for a copy of a batch beyond the pinning grant");
+  if (!pinned) return_to_scanner(held);
+  if (!held.copy) return broken("no memory for a copy of a batch");
   return std::span{held.copy.get(), bytes.size()};
 }
 

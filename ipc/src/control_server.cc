@@ -164,11 +164,16 @@ void ControlServer::send_status(std::uint64_t number) {
 
 // ---- consumers --------------------------------------------------------------
 
+bool ControlServer::may_attach(int socket, uid_t uid) const {
+  if (uid == ::geteuid() || uid == 0) return true;
+  return credentials_.share_group && peer_is_member(socket, *credentials_.share_group);
+}
+
 void ControlServer::admit(std::uint64_t number, const Hello& hello, UniqueFd claimed) {
   Connection& connection = connections_.at(number);
   const auto uid = peer_uid(connection.socket.get());
   if (!uid) return refuse(number, uid.error());
-  if (*uid != ::geteuid() && *uid != 0)
+  if (!may_attach(connection.socket.get(), *uid))
     return refuse(number, Error{EACCES, "the scan belongs to another user"});
   auto process = ProcessHandle::of_peer(connection.socket.get(), std::move(claimed));
   if (!process) return refuse(number, process.error());

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "control_socket.h"
@@ -20,6 +21,7 @@ struct ScanCredentials {
   int control_fd = -1;
   int pool_fd = -1;
   bool lends_pool = true;  ///< else other processes are granted no block to pin, and copy every batch
+  std::optional<gid_t> share_group = {};  ///< whose members may attach too
 };
 
 /// The control thread's work: the scan's socket, and the processes behind it.
@@ -67,6 +69,7 @@ class ControlServer {
   void refuse_for_lack_of_descriptors();
   void hear(std::uint64_t number);
   void answer_stranger(std::uint64_t number, const Packet& packet);
+  bool may_attach(int socket, uid_t uid) const;
   void admit(std::uint64_t number, const Hello& hello, UniqueFd claimed);
   Result<void> welcome(Connection& connection, const Distributor::Admission& admission);
   void refuse(std::uint64_t number, const Error& why);

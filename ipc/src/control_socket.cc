@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -14,6 +15,11 @@ namespace {
 
 constexpr int kBacklog = 128;
 constexpr std::size_t kMostFds = 8;
+constexpr std::size_t kMostGroups = 65536;  // NGROUPS_MAX
+
+#ifndef SO_PEERGROUPS  // older C libraries; Linux 4.13
+#define SO_PEERGROUPS 59
+#endif
 
 sockaddr_un address_in(int directory) {
   sockaddr_un address{};
@@ -51,7 +57,7 @@ std::vector<UniqueFd> take_fds(msghdr& message) {
 
 }  // namespace
 
-Result<UniqueFd> listen_in(int directory) {
+Result<UniqueFd> listen_in(int directory, std::optional<gid_t> group) {
   auto socket = new_socket();
   if (!socket) return socket;
   const sockaddr_un address = address_in(directory);
@@ -59,6 +65,9 @@ Result<UniqueFd> listen_in(int directory) {
     return fail_errno("cannot bind the scan's socket");
   // Nobody but us reaches it before this: the directory is 0700.
   if (::fchmodat(directory, kSocketName, 0600, 0) != 0) return fail_errno("cannot protect the scan's socket");
+  if (group && (::fchownat(directory, kSocketName, uid_t(-1), *group, AT_SYMLINK_NOFOLLOW) != 0 ||
+                ::fchmodat(directory, kSocketName, 0660, 0) != 0))
+    return fail_errno(fmt::format("cannot share the scan's socket with group {}", *group));
   if (::listen(socket->get(), kBacklog) != 0) return fail_errno("cannot listen on the scan's socket");
   return socket;
 }
@@ -118,6 +127,18 @@ Result<uid_t> peer_uid(int socket) {
   if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
     return fail_errno("cannot tell who is at the other end of the scan's socket");
   return peer.uid;
+}
+
+bool peer_is_member(int socket, gid_t group) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.gid == group) return true;
+  // As many as a process may have: a second call for the right size could see other ones.
+  std::vector<gid_t> further(kMostGroups);
+  size = socklen_t(further.size() * sizeof(gid_t));
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, further.data(), &size) != 0) return false;
+  further.resize(size / sizeof(gid_t));
+  return std::find(further.begin(), further.end(), group) != further.end();
 }
 
 }  // namespace pwalk::ipc

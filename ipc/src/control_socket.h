@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,7 +19,7 @@ namespace pwalk::ipc {
 inline constexpr const char* kSocketName = "sock";
 
 /// Binds "sock" in `directory` (mode 0600) and listens.
-Result<UniqueFd> listen_in(int directory);
+Result<UniqueFd> listen_in(int directory, std::optional<gid_t> group = std::nullopt);
 
 /// Connects to "sock" in `directory`. ECONNREFUSED: nobody listens any more;
 /// ENOENT: there is none; EAGAIN: alive, but its queue is full just now.
@@ -43,5 +44,9 @@ Result<Packet> receive_packet(int socket, std::size_t most);
 
 /// The uid at the other end (SO_PEERCRED).
 Result<uid_t> peer_uid(int socket);
+
+/// Is the process at the other end a member of `group`, by its own group or a further one?
+/// As of its connect(2) or listen(2).
+bool peer_is_member(int socket, gid_t group);
 
 }  // namespace pwalk::ipc

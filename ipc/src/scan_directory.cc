@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 
 #include "control_socket.h"
@@ -37,6 +39,14 @@ std::string user_named(uid_t uid) {
   passwd entry{}, *found = nullptr;
   if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found) return entry.pw_name;
   return std::to_string(uid);
+}
+
+Result<uid_t> user_id(const std::string& user) {
+  std::vector<char> buffer(kPasswdBuffer);
+  passwd entry{}, *found = nullptr;
+  if (::getpwnam_r(user.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 || !found)
+    return fail(ENOENT, fmt::format("no user '{}'", user));
+  return entry.pw_uid;
 }
 
 /// What a directory alone tells of its scan.
@@ -103,11 +113,32 @@ std::string runtime_directory() {
 }
 
 Result<std::string> runtime_directory_of(const std::string& user) {
+  const auto uid = user_id(user);
+  return uid ? Result<std::string>(directory_of_uid(*uid)) : tl::unexpected(uid.error());
+}
+
+Result<gid_t> group_named(const std::string& wanted) {
   std::vector<char> buffer(kPasswdBuffer);
-  passwd entry{}, *found = nullptr;
-  if (::getpwnam_r(user.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 || !found)
-    return fail(ENOENT, fmt::format("no user '{}'", user));
-  return directory_of_uid(entry.pw_uid);
+  group entry{}, *found = nullptr;
+  if (::getgrnam_r(wanted.c_str(), &entry, buffer.data(), buffer.size(), &found) == 0 && found) return entry.gr_gid;
+  gid_t number = 0;
+  const auto [end, error] = std::from_chars(wanted.data(), wanted.data() + wanted.size(), number);
+  if (wanted.empty() || error != std::errc{} || end != wanted.data() + wanted.size())
+    return fail(ENOENT, fmt::format("no group '{}'", wanted));
+  return number;
+}
+
+Result<TheirRuntimeDirectory> open_runtime_directory_of(const std::string& user) {
+  const auto uid = user_id(user);
+  if (!uid) return tl::unexpected(uid.error());
+  TheirRuntimeDirectory theirs{.path = directory_of_uid(*uid), .owner = *uid, .directory = {}};
+  theirs.directory = UniqueFd(::open(theirs.path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!theirs.directory) return fail_errno(fmt::format("cannot open the runtime directory '{}'", theirs.path));
+  struct stat status {};
+  if (::fstat(theirs.directory.get(), &status) != 0) return fail_errno("cannot look at the runtime directory");
+  if (status.st_uid != *uid || (status.st_mode & 022))
+    return fail(EPERM, fmt::format("the runtime directory '{}' is not {}'s alone", theirs.path, user));
+  return theirs;
 }
 
 Result<UniqueFd> open_runtime_directory(const std::string& given, bool create) {

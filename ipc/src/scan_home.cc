@@ -75,13 +75,15 @@ Result<void> dismantle(int runtime, int directory, const std::string& name) {
 
 // ---- a live scan's own ------------------------------------------------------
 
-Result<ScanHome> ScanHome::make(const std::string& runtime_directory, const std::string& name) {
+Result<ScanHome> ScanHome::make(const std::string& runtime_directory, const std::string& name,
+                                std::optional<gid_t> group) {
   if (auto good = check_scan_name(name); !good) return tl::unexpected(good.error());
   auto runtime = open_runtime_directory(runtime_directory, true);
   if (!runtime) return tl::unexpected(runtime.error());
   ScanHome home;
   home.runtime_ = *std::move(runtime);
   home.name_ = name;
+  home.group_ = group;
   home.owner_ = ::getpid();
   // Somebody who cleans up may take the directory before it is locked: then another one.
   Result<void> made = fail(EAGAIN, "");
@@ -97,7 +99,7 @@ Result<void> ScanHome::make_directory() {
   auto directory = open_scan_directory(runtime_.get(), name);
   if (!directory) return tl::unexpected(directory.error());
   if (!lock_directory(directory->get())) return fail(EAGAIN, "somebody else took the scan's directory");
-  auto listener = listen_in(directory->get());
+  auto listener = listen_in(directory->get(), group_);
   if (!listener) {
     ::unlinkat(runtime_.get(), name.c_str(), AT_REMOVEDIR);
     return tl::unexpected(listener.error());
@@ -105,6 +107,17 @@ Result<void> ScanHome::make_directory() {
   directory_ = *std::move(directory);
   listener_ = *std::move(listener);
   present_ = name;
+  return let_members_in();
+}
+
+/// The group first, then the bits that mean it: nobody else is let in between.
+Result<void> ScanHome::let_members_in() {
+  if (!group_) return {};
+  struct stat runtime {};
+  if (::fchown(directory_.get(), uid_t(-1), *group_) != 0 || ::fchmod(directory_.get(), 0710) != 0)
+    return fail_errno(fmt::format("cannot share the scan's directory with group {}", *group_));
+  if (::fstat(runtime_.get(), &runtime) != 0 || ::fchmod(runtime_.get(), (runtime.st_mode & 0777) | 0111) != 0)
+    return fail_errno("cannot let others pass through the runtime directory");
   return {};
 }
 
@@ -130,7 +143,8 @@ ScanHome::ScanHome(ScanHome&& other) noexcept
       listener_(std::move(other.listener_)),
       name_(std::move(other.name_)),
       present_(std::exchange(other.present_, {})),
-      owner_(other.owner_) {}
+      owner_(other.owner_),
+      group_(other.group_) {}
 
 ScanHome::~ScanHome() {
   if (present_.empty() || owner_ != ::getpid()) return;
@@ -167,6 +181,16 @@ Result<UniqueFd> open_scan_directory(int runtime, const std::string& name) {
   if (::fstat(directory.get(), &status) != 0) return fail_errno("cannot look at a scan directory");
   if (status.st_uid != ::geteuid() && ::geteuid() != 0)
     return fail(EPERM, fmt::format("the scan directory '{}' belongs to another user", name));
+  return directory;
+}
+
+Result<UniqueFd> open_scan_directory_of(uid_t owner, int runtime, const std::string& name) {
+  UniqueFd directory(::openat(runtime, name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!directory) return fail_errno(fmt::format("cannot open the scan directory '{}'", name));
+  struct stat status {};
+  if (::fstat(directory.get(), &status) != 0) return fail_errno("cannot look at a scan directory");
+  if (status.st_uid != owner)
+    return fail(EPERM, fmt::format("the scan directory '{}' does not belong to the user that was named", name));
   return directory;
 }
 

@@ -101,21 +101,36 @@ std::string without_trailing_slashes(std::string path) {
   return path;
 }
 
+/// The scan `name` of `user`, who shares it with a group of ours, or we are root.
+Result<FoundScan> find_theirs(const std::string& user, const std::string& name) {
+  if (auto good = check_scan_name(name); !good) return tl::unexpected(good.error());
+  if (auto known = runtime_directory_of(user); !known)
+    return fail(EINVAL, known.error().what);  // waiting for it would be no use
+  const auto none = fail(ENOENT, fmt::format("no scan '{}' of {}'s", name, user));
+  auto theirs = open_runtime_directory_of(user);
+  if (!theirs && theirs.error().code == ENOENT) return none;
+  if (!theirs) return tl::unexpected(theirs.error());
+  auto directory = open_scan_directory_of(theirs->owner, theirs->directory.get(), name);
+  if (!directory && directory.error().code == ENOENT) return none;
+  if (!directory) return tl::unexpected(directory.error());
+  auto socket = connect_to_scanner(directory->get());
+  if (socket) return FoundScan{theirs->path, name, *std::move(directory), *std::move(socket)};
+  const int code = socket.error().code;
+  if (code == ECONNREFUSED || code == ENOENT) return none;
+  if (code == EACCES) return fail(EACCES, fmt::format("the scan '{}' of {}'s is not shared with you", name, user));
+  return tl::unexpected(socket.error());
+}
+
 }  // namespace
 
 Result<FoundScan> find_scan(const std::string& wanted, const Interrupted& interrupted) {
   if (wanted.empty()) return only_scan(runtime_directory());
   if (wanted.front() == '/')
     return newest_of_root(runtime_directory(), without_trailing_slashes(wanted), interrupted);
-  std::string directory = runtime_directory(), name = wanted;
-  if (const auto slash = wanted.find('/'); slash != std::string::npos) {
-    auto theirs = runtime_directory_of(wanted.substr(0, slash));
-    if (!theirs) return fail(EINVAL, theirs.error().what);  // waiting for it would be no use
-    directory = *std::move(theirs);
-    name = wanted.substr(slash + 1);
-  }
-  if (auto good = check_scan_name(name); !good) return tl::unexpected(good.error());
-  return connect_to(directory, name);
+  if (const auto slash = wanted.find('/'); slash != std::string::npos)
+    return find_theirs(wanted.substr(0, slash), wanted.substr(slash + 1));
+  if (auto good = check_scan_name(wanted); !good) return tl::unexpected(good.error());
+  return connect_to(runtime_directory(), wanted);
 }
 
 Result<Packet> await_packet(int socket, std::size_t most, milliseconds timeout,

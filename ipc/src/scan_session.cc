@@ -89,7 +89,7 @@ struct ScanSession::Impl {
 };
 
 Result<ScanSession> ScanSession::create(const SessionOptions& options) {
-  auto home = ScanHome::make(runtime_directory(), options.name);
+  auto home = ScanHome::make(runtime_directory(), options.name, options.share_group);
   if (!home) return tl::unexpected(home.error());
   auto pool = BlockPool::create(options.pool_bytes, options.huge_pages);
   if (!pool) return tl::unexpected(pool.error());
@@ -100,7 +100,7 @@ Result<ScanSession> ScanSession::create(const SessionOptions& options) {
   impl->distributor.govern_groups({.lease = options.group_lease, .attempts = options.group_attempts},
                                   options.group_linger);
   const ScanCredentials credentials{options.name, impl->control.geometry().scan_id, impl->control.fd(),
-                                    impl->pool.fd(), options.lends_pool};
+                                    impl->pool.fd(), options.lends_pool, options.share_group};
   auto server = ControlServer::create(impl->home.listener(), impl->distributor, credentials,
                                       [self = impl.get()] { return self->print_current_status(); });
   if (!server) return tl::unexpected(server.error());

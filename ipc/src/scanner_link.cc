@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -62,6 +63,9 @@ Result<ScannerLink> map_everything(FoundScan found, const Welcome& welcome, std:
   if (!own) return tl::unexpected(own.error());
   link.own = *std::move(own);
 
+  const auto uid = peer_uid(found.socket.get());
+  if (!uid) return tl::unexpected(uid.error());
+  link.stranger = *uid != ::geteuid() && *uid != 0;
   auto scanner = ProcessHandle::of_peer(found.socket.get(), std::move(fds[kScannerFd]));
   if (!scanner) return tl::unexpected(scanner.error());
   link.scanner = *std::move(scanner);

@@ -26,6 +26,9 @@ struct ScannerLink {
   std::uint32_t grant_blocks = 0;
   std::optional<GroupMemory> ledger;  ///< of its group, for a member
   std::uint32_t member = 0;           ///< its number there
+  /// Its scanner is another user's, and not root's: what it can still write must
+  /// not be believed after it was checked.
+  bool stranger = false;
 };
 
 /// Finds the scan, waiting for it as long as asked, and attaches. If it has an image, that

@@ -97,8 +97,9 @@ class Scanner {
   /// pool takes itself several times over without anybody waiting.
   void expect_everything_back() {
     expect_nobody();
-    const auto waited = session_.backpressure();
     const auto ever = session_.attendance().ever;
+    if (!session_.consumers().empty()) return;  // a newcomer, just now
+    const auto waited = session_.backpressure();
     BatchSource source(kWorkers * kWorkerStride);
     const auto large = source.make(8000);
     for (std::uint64_t bytes = 0; bytes < 3 * kPoolBytes; bytes += large.bytes.size())

@@ -144,6 +144,8 @@ ipc::SessionOptions session_options(const ScannerOptions& options, const ScanPla
   session.group_lease = nanoseconds_of(options.publish.group_lease);
   session.group_attempts = options.publish.group_attempts;
   if (options.publish.linger) session.group_linger = nanoseconds_of(*options.publish.linger);
+  if (const auto& group = options.publish.share_group)
+    if (const auto number = ipc::group_named(*group)) session.share_group = *number;  // main refuses an unknown one
   return session;
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -16,6 +18,19 @@ namespace pwalk::ipc {
 std::string runtime_directory();
 /// Another user's: `/dev/shm/pwalk-<uid of user>`. ENOENT: no such user.
 Result<std::string> runtime_directory_of(const std::string& user);
+
+/// The group's number, by name or as digits. ENOENT: no such group.
+Result<gid_t> group_named(const std::string& group);
+
+/// The runtime directory of another user, in order to pass through it: it must be
+/// his and only his to write, and no link. It need not be readable for us.
+struct TheirRuntimeDirectory {
+  std::string path;
+  uid_t owner = 0;
+  UniqueFd directory;  ///< O_PATH
+};
+/// ENOENT: he has none; EPERM.
+Result<TheirRuntimeDirectory> open_runtime_directory_of(const std::string& user);
 
 /// Opens it, making it (0700) if `create`. Refuses (EPERM) what is not a
 /// directory of ours, is reached through a link, or can be written by others.

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -27,6 +28,8 @@ struct SessionOptions {
   std::chrono::nanoseconds group_lease = std::chrono::seconds(60);  ///< how long a member may keep a batch
   std::uint32_t group_attempts = 5;  ///< so often a batch is taken from a member, then nobody gets it again; 1 to 63
   std::chrono::nanoseconds group_linger = std::chrono::seconds(10);  ///< a group without members is dissolved
+  /// Members of this group may attach too; none: only the same user, and root.
+  std::optional<gid_t> share_group = {};
   unsigned lanes = 0;  ///< 0: one per CPU this process may use; fewer if the pool is small
 };
 

@@ -45,6 +45,7 @@ struct PublishOptions {
   Seconds evict_after{10};
   Seconds group_lease{60};
   std::uint32_t group_attempts = 5;
+  std::optional<std::string> share_group;
   bool keep = false;
   std::optional<ByteSize> keep_limit;
   std::optional<std::string> save;
@@ -64,6 +65,7 @@ inline constexpr std::tuple kPublishSpecs{
     OptionSpec{"evict-after", &PublishOptions::evict_after, "SECONDS", "time for one to get past what it holds back (default 10)"},
     OptionSpec{"group-lease", &PublishOptions::group_lease, "SECONDS", "a group's member may keep a batch so long (default 60)"},
     OptionSpec{"group-attempts", &PublishOptions::group_attempts, "N", "take a batch from N members, then give it up", 1, 63},
+    OptionSpec{"share-group", &PublishOptions::share_group, "GROUP", "members of GROUP may attach, as USER/NAME"},
     OptionSpec{"keep", &PublishOptions::keep, "", "build an image that stays until pwalk rm"},
     OptionSpec{"keep-limit", &PublishOptions::keep_limit, "SIZE", "end the kept image, not the scan, above SIZE", 1 << 20},
     OptionSpec{"save", &PublishOptions::save, "FILE", "build an image in FILE; FILE.partial until complete"},
