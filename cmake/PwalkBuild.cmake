@@ -52,6 +52,11 @@ if(PWALK_WITH_LTO AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT CMAKE_BUILD_T
   set(PWALK_LTO_COMPILE -flto=auto -ffat-lto-objects)
   set(PWALK_LTO_LINK -flto=auto)
   add_link_options(-fno-lto)
+  # ar takes its index from the LTO symbols when it can, and those claim templates that
+  # the ordinary code leaves to libstdc++: a member is then drawn in for them twice.
+  set(CMAKE_CXX_ARCHIVE_CREATE "<CMAKE_AR> --plugin /dev/null qc <TARGET> <LINK_FLAGS> <OBJECTS>")
+  set(CMAKE_CXX_ARCHIVE_APPEND "<CMAKE_AR> --plugin /dev/null q <TARGET> <LINK_FLAGS> <OBJECTS>")
+  set(CMAKE_CXX_ARCHIVE_FINISH "<CMAKE_RANLIB> --plugin /dev/null <TARGET>")
 endif()
 
 # pwalk_link_as_one(TARGET): optimise a program across the rooms it is made of.
