@@ -19,16 +19,17 @@ Result<ResultsFilesystem> open_growing(const std::string& partial_file) {
 
 }  // namespace
 
-std::optional<OfferedImage> offered_image(const FoundScan& scan, const AttachOptions& options) {
+Result<std::optional<OfferedImage>> offered_image(const FoundScan& scan, const AttachOptions& options) {
   if (!options.use_image || options.world > 1 || !options.group.empty()) return std::nullopt;
   // A connection of its own: with the answer the scan closes it.
   const auto socket = connect_to_scanner(scan.directory.get());
   if (!socket) return std::nullopt;
   const auto status = ask_status(socket->get(), kStatusTimeout, options.interrupted);
+  if (!status && status.error().code == EINTR) return tl::unexpected(status.error());
   if (!status || status->image.empty()) return std::nullopt;
   auto image = open_growing(status->image);
   if (!image || image->facts().name != scan.name) return std::nullopt;
-  return OfferedImage{*std::move(image), status->goes_on_from_image};
+  return std::optional(OfferedImage{*std::move(image), status->goes_on_from_image});
 }
 
 }  // namespace pwalk::ipc

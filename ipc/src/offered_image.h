@@ -16,7 +16,7 @@ struct OfferedImage {
 
 /// Asks the scan. None: there is no image, or it cannot be opened from here, or the scan
 /// does not answer; or the consumer reads only a share of the lanes, which the image's order
-/// of batches knows nothing of.
-std::optional<OfferedImage> offered_image(const FoundScan& scan, const AttachOptions& options);
+/// of batches knows nothing of. Errors: EINTR alone.
+Result<std::optional<OfferedImage>> offered_image(const FoundScan& scan, const AttachOptions& options);
 
 }  // namespace pwalk::ipc

@@ -112,7 +112,11 @@ Result<ScannerLink> link_to_scanner(const AttachOptions& options, std::optional<
   milliseconds pause{2};  // started together with its scanner it waits for a few of them
   for (;;) {
     auto found = find_scan(options.scan, options.interrupted);
-    if (found && image) *image = offered_image(*found, options);
+    if (found && image) {
+      auto offered = offered_image(*found, options);
+      if (!offered) return tl::unexpected(offered.error());
+      *image = *std::move(offered);
+    }
     const bool reads_on = image && *image && (*image)->goes_on;
     auto link = found ? join(*std::move(found), options, reads_on) : Result<ScannerLink>(tl::unexpected(found.error()));
     if (link || !may_still_come(link.error().code)) return link;

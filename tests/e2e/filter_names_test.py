@@ -29,7 +29,8 @@ def scan(tree, tmp_path):
 
 
 def is_attached(explanation, program):
-    return any(line.startswith(program) and "attached" in line for line in explanation.splitlines())
+    decisions = json.loads(explanation)["decisions"]
+    return any(decision["subject"] == program and "attached" in decision["choice"] for decision in decisions)
 
 
 def test_directories_of_these_names_are_left_out_and_counted(scan):

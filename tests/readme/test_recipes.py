@@ -73,7 +73,7 @@ def test_links_and_nothing_else(tree, environment):
 
 
 def test_pipeline_and_table_read_one_scan(tree, environment):
-    run_shell(block_with("sh", "--format null"), tree, environment)
+    run_shell(block_with("sh", "tail data --format null"), tree, environment)
     listing = (tree.parent / "listing").read_text()
     assert listing.count(".tiff") == 20
     table = (tree.parent / "data.csv").read_bytes()

@@ -62,19 +62,19 @@ inline constexpr std::tuple kPublishSpecs{
                "bound on each wait for a consumer; then exit 3 (default: none)"},
     OptionSpec{"linger", &PublishOptions::linger, "SECONDS", "how long another consumer is waited for (default: after the walk, for the first, for ever; 10 in the middle)"},
     OptionSpec{"on-slow", &PublishOptions::on_slow, "WHAT", "slow consumers that keep the pool full: wait, evict, or image: let them read on there (default with --keep or --save, else wait)"},
-    OptionSpec{"evict-after", &PublishOptions::evict_after, "SECONDS", "time for one to get past what it holds back (default 10)"},
-    OptionSpec{"group-lease", &PublishOptions::group_lease, "SECONDS", "a group's member may keep a batch so long (default 60)"},
-    OptionSpec{"group-attempts", &PublishOptions::group_attempts, "N", "take a batch from N members, then give it up", 1, 63},
     OptionSpec{"share-group", &PublishOptions::share_group, "GROUP", "members of GROUP may attach, as USER/NAME"},
     OptionSpec{"keep", &PublishOptions::keep, "", "build an image that stays until pwalk rm"},
     OptionSpec{"keep-limit", &PublishOptions::keep_limit, "SIZE", "end the kept image, not the scan, above SIZE", 1 << 20},
     OptionSpec{"save", &PublishOptions::save, "FILE", "build an image in FILE; FILE.partial until complete"},
 };
 /// Rarer ones, which `-h` only names.
-inline constexpr std::tuple kMemorySpecs{
+inline constexpr std::tuple kRarePublishSpecs{
     OptionSpec{"buffer-size-mb", &PublishOptions::buffer_size_mb, "MIB", "memory of the whole pool in MiB: another word for --ring-size", 2, 1 << 24},
     OptionSpec{"use-mmap", &PublishOptions::use_mmap, "",
                "let consumers read batches where they lie (default); without it they get copies"},
+    OptionSpec{"evict-after", &PublishOptions::evict_after, "SECONDS", "time for one to get past what it holds back (default 10)"},
+    OptionSpec{"group-lease", &PublishOptions::group_lease, "SECONDS", "a group's member may keep a batch so long (default 60)"},
+    OptionSpec{"group-attempts", &PublishOptions::group_attempts, "N", "take a batch from N members, then give it up", 1, 63},
 };
 
 /// Calls visit(options, spec) for every option, in the order of `--help`.
@@ -82,7 +82,7 @@ template <class Options, class Visit>
 void for_each_publish_option(Options& options, Visit&& visit) {
   const auto each = [&](const auto& specs) { std::apply([&](const auto&... spec) { (visit(options, spec), ...); }, specs); };
   each(kPublishSpecs);
-  each(kMemorySpecs);
+  each(kRarePublishSpecs);
 }
 
 }  // namespace pwalk::publish
