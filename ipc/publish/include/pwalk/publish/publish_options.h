@@ -72,8 +72,8 @@ inline constexpr std::tuple kRarePublishSpecs{
     OptionSpec{"buffer-size-mb", &PublishOptions::buffer_size_mb, "MIB", "memory of the whole pool in MiB: another word for --ring-size", 2, 1 << 24},
     OptionSpec{"use-mmap", &PublishOptions::use_mmap, "",
                "let consumers read batches where they lie (default); without it they get copies"},
-    OptionSpec{"evict-after", &PublishOptions::evict_after, "SECONDS", "time for one to get past what it holds back (default 10)"},
-    OptionSpec{"group-lease", &PublishOptions::group_lease, "SECONDS", "a group's member may keep a batch so long (default 60)"},
+    OptionSpec{"evict-after", &PublishOptions::evict_after, "SECONDS", "time for one to get past what it holds back"},
+    OptionSpec{"group-lease", &PublishOptions::group_lease, "SECONDS", "a group's member may keep a batch so long"},
     OptionSpec{"group-attempts", &PublishOptions::group_attempts, "N", "take a batch from N members, then give it up", 1, 63},
 };
 
