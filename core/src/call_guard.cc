@@ -39,7 +39,7 @@ bool CallGuard::borrow(std::uint64_t seen, const std::function<void()>& use) {
   barrier_on_every_cpu();
   const bool mine = word_.load(std::memory_order_acquire) == seen;
   if (mine) use();
-  given_up_.store(false, std::memory_order_relaxed);
+  given_up_.store(false, std::memory_order_release);  // with the acquire in leave()
   return mine;
 }
 

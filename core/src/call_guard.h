@@ -27,7 +27,8 @@ class CallGuard {
   bool leave() {
     word_.store(word_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
     std::atomic_signal_fence(std::memory_order_seq_cst);  // the compiler keeps the order; the CPU, see above
-    if (!given_up_.load(std::memory_order_relaxed)) [[likely]]
+    // Acquire: what a borrower did comes before what the thread does next.
+    if (!given_up_.load(std::memory_order_acquire)) [[likely]]
       return false;
     const std::lock_guard verdict(mutex_);
     return given_up_.load(std::memory_order_relaxed);

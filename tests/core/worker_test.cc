@@ -488,17 +488,20 @@ TEST_F(WorkerTest, SuspendedDirectoriesGoOnWhereTheyWere) {
   const auto expected = run_find(tree.path());
   for (const bool getdents : {true, false}) {
     FaultyCalls scarce;
-    ScanOptions options = plain_options(2);
-    options.kernel.use_getdents = getdents;
-    CollectingSink rows;
-    walk_once(options, {tree.path()}, rows, scarce, [](ScanPlan& plan) {
-      plan.frontier_bytes = 1;  // the least share is 64 KiB: suspend often with small blocks
-      plan.dirent_buffer_bytes = 512;
-      plan.descriptor_budget = 4;
-    });
-    EXPECT_EQ(rows.rows.size(), expected.size());
+    // A quick thief leaves nothing to put aside: then once more.
+    for (int round = 0; round < 20 && scarce.made(FaultyCall::seek) == 0; ++round) {
+      ScanOptions options = plain_options(2);
+      options.kernel.use_getdents = getdents;
+      CollectingSink rows;
+      walk_once(options, {tree.path()}, rows, scarce, [](ScanPlan& plan) {
+        plan.frontier_bytes = 1;  // the least share is 64 KiB: suspend often with small blocks
+        plan.dirent_buffer_bytes = 512;
+        plan.descriptor_budget = 4;
+      });
+      EXPECT_EQ(rows.rows.size(), expected.size());
+      expect_conservation(rows, expected);
+    }
     EXPECT_GT(scarce.made(FaultyCall::seek), 0u) << "never gave back the descriptor of a directory put aside";
-    expect_conservation(rows, expected);
   }
 }
 

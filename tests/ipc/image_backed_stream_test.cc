@@ -73,15 +73,17 @@ class ImageBackedStreamTest : public ::testing::Test {
     }
     ASSERT_EQ(early.error().code, ENODATA);
   }
-  /// Reads to the end; every row must come exactly once.
-  void expect_all(Consumer& consumer, StreamEnd end) {
-    RowTally tally;
+  void read_to_the_end(Consumer& consumer, RowTally& tally) {
+    Random pauses{image::testing::test_seed()};  // of its own: the publisher draws from the other meanwhile
     while (consumer.end() == StreamEnd::running) {
       auto batch = consumer.next(20s);
       ASSERT_TRUE(batch) << batch.error().message();
       if (*batch) tally.add((*batch)->view());
-      if (one_in(random_, 20)) std::this_thread::sleep_for(1ms);
+      if (one_in(pauses, 20)) std::this_thread::sleep_for(1ms);
     }
+  }
+  /// Every row came exactly once. When nothing is published any more.
+  void expect_all(const Consumer& consumer, const RowTally& tally, StreamEnd end) {
     EXPECT_EQ(consumer.end(), end);
     EXPECT_EQ(tally.missing_or_doubled(source_.rows_made()), "");
     EXPECT_EQ(consumer.stats().rows, source_.rows_made());
@@ -108,8 +110,10 @@ TEST_F(ImageBackedStreamTest, WhoComesLateMissesNothing) {
     publish(300);
     scan_->finish(true);
   });
-  expect_all(*consumer, StreamEnd::complete);
+  RowTally tally;
+  read_to_the_end(*consumer, tally);
   walk.join();
+  expect_all(*consumer, tally, StreamEnd::complete);
 }
 
 TEST_F(ImageBackedStreamTest, GoesOverToTheLanesWhileTheScanRuns) {
@@ -139,7 +143,9 @@ TEST_F(ImageBackedStreamTest, AScanThatWasCutShortEndsSo) {
   auto consumer = Consumer::attach({.scan = "home"});
   ASSERT_TRUE(consumer);
   scan_->finish(false);
-  expect_all(*consumer, StreamEnd::cut_short);
+  RowTally tally;
+  read_to_the_end(*consumer, tally);
+  expect_all(*consumer, tally, StreamEnd::cut_short);
 }
 
 TEST_F(ImageBackedStreamTest, AnImageThatEndsEarlySaysWhatIsMissing) {
@@ -163,7 +169,9 @@ TEST_F(ImageBackedStreamTest, OneThatStartsInTheLanesStaysThere) {
   ASSERT_TRUE(consumer);
   EXPECT_TRUE(testing::eventually([&] { return scan_->attendance().attached == 2; }));
   scan_->finish(true);
-  expect_all(*consumer, StreamEnd::complete);
+  RowTally tally;
+  read_to_the_end(*consumer, tally);
+  expect_all(*consumer, tally, StreamEnd::complete);
 }
 
 }  // namespace
