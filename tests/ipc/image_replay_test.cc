@@ -56,6 +56,12 @@ Replay read_all(Source&& source) {
 
 class ImageReplayTest : public ::testing::Test {
  protected:
+  ImageReplayTest() {
+    while (batches_.size() <= 4) {  // a random tree may be a small one
+      tree_ = image::testing::random_tree(random_, {.rows = 700});
+      batches_ = publish(random_, tree_, {40, 252 * 1024});
+    }
+  }
   void write() { write_image(file_, tree_, batches_, 3); }
   void append(ImageWriter& writer, std::size_t from, std::size_t to) {
     for (std::size_t i = from; i < to; ++i)
@@ -75,8 +81,8 @@ class ImageReplayTest : public ::testing::Test {
   testing::RuntimeDirectory runtime_;
   ScratchDirectory scratch_;
   Random random_{image::testing::test_seed()};
-  ModelTree tree_ = image::testing::random_tree(random_, {.rows = 700});
-  std::vector<LaneBatch> batches_ = publish(random_, tree_, {40, 252 * 1024});
+  ModelTree tree_;
+  std::vector<LaneBatch> batches_;
   std::string file_ = scratch_.file("tree.img");
 };
 
