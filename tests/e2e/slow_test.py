@@ -134,6 +134,7 @@ def test_who_comes_late_is_served_from_the_image(stage, large):
     stopped.signal(signal.SIGSTOP)
     assert scanner.says("holds back the scan for ")
     late = [stage.tail("held"), stage.tail("held", "--format", "null")]
+    assert wait_for(lambda: all(program.out for program in late))  # they are there before the scan may end
     stopped.signal(signal.SIGCONT)
     results = [program.finish() for program in (*late, stopped)]
     assert [result.code for result in (scanner.finish(), *results)] == [0, 0, 0, 0]
