@@ -87,10 +87,11 @@ class Batch:
     Examples
     --------
     >>> import pwalk
+    >>> large = []
     >>> with pwalk.scan(example_tree) as scan:
     ...     for batch in scan:
     ...         sizes = batch["size"]
-    ...         large = batch.paths(batch.where(larger=1000, type="f"))
+    ...         large += batch.paths(batch.where(larger=1000, type="f"))
     >>> sizes.flags.writeable
     False
     >>> [os.path.basename(path) for path in large]
