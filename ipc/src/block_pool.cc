@@ -34,9 +34,8 @@ constexpr std::uint64_t kPart = std::uint64_t{8} << 20;  ///< a millisecond with
 /// What else the machine should have left when a pool grows.
 constexpr std::uint64_t kLeaveFree = std::uint64_t{64} << 20;
 
-/// Huge pages that took longer, each, were put together from pieces, which costs more
-/// than it ever saves. CPU time, since on a busy machine any call takes long.
-constexpr std::chrono::milliseconds kLongestCollapse{2};
+/// Small pages that are timed to know what the machine takes for one.
+constexpr std::size_t kTimedPages = 64;
 
 constexpr std::uint64_t kMostPool = std::uint64_t{1} << 42;  // its units fit in one lane's ring
 
@@ -55,6 +54,23 @@ std::chrono::nanoseconds cpu_time_of_this_thread() {
   timespec time{};
   ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+/// Longest that making a huge page may take, in CPU time since on a busy machine any call takes long. What takes longer
+/// was put together from pieces, which costs more than it ever saves: 2 ms, or the first touches of 512 small pages by
+/// the scanner and by one reader. These take a tenth of it on bare metal, and up to 13 µs each where a hypervisor keeps
+/// page tables of its own.
+std::chrono::nanoseconds longest_collapse() {
+  constexpr std::chrono::milliseconds least{2};
+  constexpr std::size_t page = 4096, bytes = kTimedPages * page;
+  void* const pages = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (pages == MAP_FAILED) return least;
+  ::madvise(pages, bytes, MADV_NOHUGEPAGE);
+  const auto start = cpu_time_of_this_thread();
+  for (std::size_t at = 0; at < bytes; at += page) static_cast<volatile std::byte*>(pages)[at] = std::byte{1};
+  const auto each = (cpu_time_of_this_thread() - start) / kTimedPages;
+  ::munmap(pages, bytes);
+  return std::max<std::chrono::nanoseconds>(least, 2 * (kHugePage / page) * each);
 }
 
 /// Refuses what would only end in the OOM killer: allocation on a memfd does not
@@ -121,6 +137,7 @@ Result<BlockPool> BlockPool::ordinary(std::uint64_t bytes, bool transparent) {
   pool.mapping_ = *std::move(mapping);
   pool.fd_ = *std::move(fd);
   pool.transparent_ = transparent;
+  if (transparent) pool.longest_collapse_ = longest_collapse();
   if (auto made = pool.prepare(0, bytes <= kSmallPool ? bytes : kFirstPart); !made) return tl::unexpected(made.error());
   if (auto sealed = seal(pool.fd(), true); !sealed) return tl::unexpected(sealed.error());
   pool.describe(transparent);
@@ -157,7 +174,7 @@ void BlockPool::collapse_part(std::uint64_t from, std::uint64_t bytes) {
     if (!allocate(fd(), at, 4096)) return;
   // All at once: each call begins by having every CPU empty its list of pages.
   collapse_error_ = collapse(data() + from, whole);
-  const bool dear = cpu_time_of_this_thread() - start > kLongestCollapse * (1 + whole / kHugePage);
+  const bool dear = cpu_time_of_this_thread() - start > longest_collapse_ * (1 + whole / kHugePage);
   if (collapse_error_ != 0 || dear) transparent_ = false;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <span>
 
@@ -49,6 +50,7 @@ class BlockPool {
   std::uint64_t checked_ = 0;   ///< up to here memory was found to be available
   bool transparent_ = false;    ///< huge pages are worth another try
   int collapse_error_ = 0;      ///< errno
+  std::chrono::nanoseconds longest_collapse_{0};  ///< for one huge page, CPU time
   std::string pages_, reason_;
 };
 

@@ -23,7 +23,7 @@ using std::chrono::milliseconds;
 /// A wait that may be longer is as long, and does not overflow the clock.
 constexpr std::chrono::hours kForEver{24 * 365};
 /// Between two looks for a scan that is not there yet.
-constexpr milliseconds kSlice{50};
+constexpr milliseconds kShortestPause{1}, kSlice{50};
 /// A live scanner answers within its control thread's round; a stopped one never.
 constexpr milliseconds kAnswerTimeout{10'000};
 
@@ -101,6 +101,11 @@ bool may_still_come(int code) {
   return code == ENOENT || code == EAGAIN || code == ECONNREFUSED || code == ECONNRESET || code == EPIPE;
 }
 
+/// So that the scan is found at most an eighth later than it came.
+milliseconds pause_after(Clock::duration waited) {
+  return std::clamp(std::chrono::duration_cast<milliseconds>(waited) / 8, kShortestPause, kSlice);
+}
+
 tl::unexpected<Error> given_up(const Error& last, bool waited) {
   return fail(waited || last.code == EAGAIN ? ETIMEDOUT : ENOENT, last.what);
 }
@@ -108,8 +113,8 @@ tl::unexpected<Error> given_up(const Error& last, bool waited) {
 }  // namespace
 
 Result<ScannerLink> link_to_scanner(const AttachOptions& options, std::optional<OfferedImage>* image) {
-  const auto deadline = Clock::now() + std::min<milliseconds>(options.timeout, kForEver);
-  milliseconds pause{2};  // started together with its scanner it waits for a few of them
+  const auto start = Clock::now();
+  const auto deadline = start + std::min<milliseconds>(options.timeout, kForEver);
   for (;;) {
     auto found = find_scan(options.scan, options.interrupted);
     if (found && image) {
@@ -124,8 +129,7 @@ Result<ScannerLink> link_to_scanner(const AttachOptions& options, std::optional<
     if (left <= milliseconds::zero()) return given_up(link.error(), options.timeout > milliseconds::zero());
     if (options.interrupted && options.interrupted())
       return fail(EINTR, "interrupted while waiting for a scan");
-    std::this_thread::sleep_for(std::min(left, pause));
-    pause = std::min(2 * pause, kSlice);
+    std::this_thread::sleep_for(std::min(left, pause_after(Clock::now() - start)));
   }
 }
 
