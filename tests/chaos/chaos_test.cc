@@ -59,6 +59,7 @@ RoundPlan plan_of(std::uint64_t seed, std::uint64_t round) {
   plan.most_rows = random() % 3 == 0 ? 3000 : 200;  // large ones fill the pool
   plan.steps = unsigned(random() % 7);
   plan.drain = random() % 4 == 0;
+  plan.early = random() % 4 == 0;
   return plan;
 }
 
@@ -109,6 +110,7 @@ class Round {
   std::string run() {
     players_.emplace_back(0, [this] { return run_scanner(plan_, board_); });
     for (unsigned i = 0; i < plan_.consumers; ++i) add_consumer();
+    if (!plan_.early) await_scan();
     for (unsigned step = 0; step < plan_.steps; ++step) do_mischief();
     for (Player& player : players_) player.suffer(SIGCONT);
     const auto deadline = Clock::now() + kRoundMayTake;
@@ -127,6 +129,11 @@ class Round {
     const unsigned number = unsigned(players_.size()) - 1;
     if (number == kMostConsumers) return;
     players_.emplace_back(players_[0].pid(), [this, number] { return run_consumer(plan_, number, board_); });
+  }
+
+  void await_scan() const {
+    for (const auto deadline = Clock::now() + kRoundMayTake; Clock::now() < deadline; std::this_thread::sleep_for(100us))
+      if (board_.begun.load(std::memory_order_acquire)) return;
   }
 
   void do_mischief() {

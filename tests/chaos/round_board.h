@@ -20,6 +20,7 @@ struct RoundPlan {
   unsigned batches_per_worker = 1;
   unsigned most_rows = 100;
   unsigned steps = 1;              ///< of mischief
+  bool early = false;              ///< which begins before the scan does; otherwise with it, however slow the machine is
   bool drain = false;  ///< the scanner waits until nobody is there, and then must be able to fill its pool again
 };
 
@@ -35,6 +36,7 @@ struct ConsumerReport {
 struct Board {
   /// Rows whose publish() has returned: release by the worker, read after its death or by a consumer at the end (acquire).
   std::array<std::atomic<std::uint64_t>, kWorkers> published{};
+  std::atomic<bool> begun{false};     ///< the scanner publishes: release by it, read by who does mischief (acquire)
   std::atomic<bool> finished{false};  ///< all was published and finish() called
   std::array<char, 200> scanner_wrong{};
   std::array<ConsumerReport, kMostConsumers> consumers;

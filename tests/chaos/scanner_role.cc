@@ -59,6 +59,7 @@ class Scanner {
 
   void run() {
     wait_until([&] { return session_.attendance().ever >= plan_.consumers || !someone_may_come(); });
+    board_.begun.store(true, std::memory_order_release);
     std::thread other([this] { publish_as(1); });
     publish_as(0);
     other.join();
