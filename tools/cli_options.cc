@@ -28,7 +28,7 @@ CommandLine scanner_command_line(ScannerOptions& options) {
   CommandLine command_line("pwalk-scanner", "[options] PATH...",
                            "Walks PATHs and publishes every entry in shared memory; read it with pwalk tail.");
   command_line.add("Consumers and memory", options.publish, publish::kPublishSpecs);
-  command_line.add("Memory", options.publish, publish::kRarePublishSpecs, Listing::name);
+  command_line.add("Consumers, memory and images", options.publish, publish::kRarePublishSpecs, Listing::name);
   for_each_scan_option(options.scan, [&](auto& group, const auto& spec) {
     constexpr Heading heading = heading_of<std::decay_t<decltype(group)>>();
     command_line.add(make_flag(group, spec, heading.title, heading.listing));

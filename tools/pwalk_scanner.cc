@@ -24,6 +24,13 @@ int refuse(std::string_view why) {
   return kUsage;
 }
 
+/// IMAGE of --since: wrong words, or something that cannot be read.
+int refuse_image(const Error& error) {
+  const bool is_line = error.code == EINVAL || error.code == EPROTO;
+  say(kProgram, is_line ? escaped(error.what) : "--since: " + escaped(error.code == ENOENT || error.code == EMLINK ? error.what : error.message()));
+  return error.code == EINVAL || error.code == ENOENT || error.code == EMLINK ? kUsage : kCutShort;
+}
+
 /// Help, version and the like: what is printed instead of walking. nullopt: none of it.
 std::optional<std::string> asked_for_text(const CommandLine& command_line, const ScannerOptions& options) {
   if (command_line.help_all()) return full_help(command_line);
@@ -48,6 +55,7 @@ int scan(int argc, char** argv) {
   if (command_line.arguments().empty()) return refuse("no PATH given; allowed are one or more, see --help");
 
   if (options.publish.keep_limit && !options.publish.keep) return refuse("--keep-limit limits --keep, which is not given");
+  if (const auto contradiction = contradiction_of_since(options)) return refuse(*contradiction);
   if (options.publish.on_slow == publish::OnSlow::image && !options.publish.builds_image())
     return refuse("--on-slow image needs the image of --keep or --save, which are not given");
   if (options.publish.buffer_size_mb && options.publish.ring_size)
@@ -55,11 +63,24 @@ int scan(int argc, char** argv) {
   if (const auto& group = options.publish.share_group)
     if (const auto known = ipc::group_named(*group); !known)
       return refuse("--share-group: " + escaped(known.error().what));
-  if (options.publish.save)
-    leave_out_saved_file(*options.publish.save, command_line.arguments(), options.scan.traversal);
+  std::vector<std::string> own_globs;
+  if (options.publish.save) own_globs = globs_of_saved_file(*options.publish.save, command_line.arguments());
+  auto& exclude = options.scan.traversal.exclude;
+  exclude.insert(exclude.end(), own_globs.begin(), own_globs.end());
+  // An old answer would hide what changed.
+  if (options.publish.trust_mtime && options.scan.attributes.coherence == Coherence::by_profile)
+    options.scan.attributes.coherence = Coherence::normal;
   const auto plan = resolve_plan(options.scan, command_line.arguments());
   if (!plan)
     return refuse(escaped(plan.error().code == EINVAL ? plan.error().what : plan.error().message()));
+  ScanContext context;
+  context.selection = selection_of(*plan, own_globs);
+  if (options.publish.since) {
+    auto since = open_since(options.publish, *plan, context.selection);
+    if (!since) return refuse_image(since.error());
+    context.since = *std::move(since);
+    guard_against_truncation();
+  }
   if (options.output.explain) {
     const auto session = session_options(options, *plan);
     write_all(STDOUT_FILENO, options.output.json ? explanation_json(*plan, session) + "\n" : explanation(*plan, session));
@@ -68,7 +89,9 @@ int scan(int argc, char** argv) {
   watch_signals();
   const auto link = WalkLink::from_environment();
   if (!link) return refuse(link.error().what);
-  return run_scan(options, *plan, *link ? &(*link)->control() : nullptr);
+  if (*link && context.since) return refuse("--since leaves entries out, so a walk cannot be followed with it");
+  if (*link) context.control = &(*link)->control();
+  return run_scan(options, *plan, context);
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ NodePtr DirectoryNode::make(NodePtr parent, std::string_view name, const Origin&
 DirectoryNode::DirectoryNode(NodePtr parent, std::string_view name, const Origin& origin)
     : parent_(parent.detach()),
       identity_(origin.identity),
+      changed_(origin.changed),
       depth_(parent_ ? parent_->depth_ + 1 : 0),
       root_(origin.root),
       name_length_(std::uint32_t(name.size())),

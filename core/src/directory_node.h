@@ -23,6 +23,12 @@ struct Identity {
   }
 };
 
+/// When a directory was last changed, ns since 1970 UTC; for walks that know an earlier scan.
+struct ChangeTimes {
+  std::int64_t mtime = 0, ctime = 0;
+  bool known = false;
+};
+
 class DirectoryNode;
 void intrusive_ptr_add_ref(DirectoryNode* node);
 void intrusive_ptr_release(DirectoryNode* node);
@@ -40,6 +46,7 @@ class DirectoryNode {
     std::uint32_t root = 0;      ///< index into ScanPlan::roots
     Identity identity;
     bool through_link = false;   ///< its name is a symbolic link to follow
+    ChangeTimes changed;
   };
 
   /// `parent` null: a root. `name` is copied.
@@ -57,6 +64,10 @@ class DirectoryNode {
   /// Sets what was not known. By the one thread that opens it first, before
   /// anybody else can see it open or have a child of it.
   void settle(const Identity& identity) { identity_ = identity; }
+
+  const ChangeTimes& changed() const { return changed_; }
+  /// Of a root, which is asked about when it is taken up. As settle().
+  void settle(const ChangeTimes& changed) { changed_ = changed; }
 
   /// True if it, or a directory it lies in, is this object. O(depth).
   bool is_or_lies_in(const Identity& identity) const;
@@ -91,6 +102,7 @@ class DirectoryNode {
 
   DirectoryNode* const parent_;  ///< owns one reference, dropped by hand: no recursion
   Identity identity_;
+  ChangeTimes changed_;
   std::atomic<std::uint32_t> references_{0};
   std::atomic<std::uint32_t> users_{0};
   const std::uint32_t depth_;

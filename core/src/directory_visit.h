@@ -26,6 +26,8 @@ struct DirectoryVisit {
   bool is_reported = false;   ///< gets a directory record
   bool lost_position = false; ///< the descriptor was renewed: seek before the next block
   bool was_revived = false;   ///< ESTALE is answered once
+  bool is_known = false;      ///< its rows are those of an earlier scan
+  std::uint64_t repeated = 0; ///< so many of them have been dealt with
   ListingPosition position;
   schema::DirectoryRecord record;
 

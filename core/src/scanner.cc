@@ -7,14 +7,14 @@
 namespace pwalk {
 
 struct Scanner::Impl {
-  Impl(ScanPlan scan_plan, BatchSink& sink, const sys::Calls& calls, WalkControl* control)
+  Impl(ScanPlan scan_plan, BatchSink& sink, const sys::Calls& calls, WalkControl* control, const KnownTree* known)
       : plan(std::move(scan_plan)),
         paced(pace(plan, calls)),
         walk(plan, sink, paced ? *paced : calls, stop,
              NameFilter::make(plan.exclude_globs, plan.options.traversal.include, plan.options.traversal.ignore_snapshots,
                               plan.filter_names)
                  .value(),
-             control),
+             control, known),
         crew(walk) {}
 
   std::unique_ptr<sys::PacedCalls> pace(const ScanPlan& scan_plan, const sys::Calls& calls) const {
@@ -33,11 +33,11 @@ struct Scanner::Impl {
   WorkerCrew crew;
 };
 
-Scanner::Scanner(ScanPlan plan, BatchSink& sink, WalkControl* control)
-    : Scanner(std::move(plan), sink, sys::real_calls(), control) {}
+Scanner::Scanner(ScanPlan plan, BatchSink& sink, WalkControl* control, const KnownTree* known)
+    : Scanner(std::move(plan), sink, sys::real_calls(), control, known) {}
 
-Scanner::Scanner(ScanPlan plan, BatchSink& sink, const sys::Calls& calls, WalkControl* control)
-    : impl_(std::make_shared<Impl>(std::move(plan), sink, calls, control)) {}
+Scanner::Scanner(ScanPlan plan, BatchSink& sink, const sys::Calls& calls, WalkControl* control, const KnownTree* known)
+    : impl_(std::make_shared<Impl>(std::move(plan), sink, calls, control, known)) {}
 
 Scanner::~Scanner() {
   cancel();
@@ -80,6 +80,7 @@ ScanStats Scanner::stats() const {
   const std::uint64_t now = impl.walk.calls.monotonic_ns();
   impl.crew.for_each([&](const Worker& worker) {
     stats.batches += worker.stats().batches.load(std::memory_order_relaxed);
+    stats.repeated_directories += worker.stats().repeated_directories.load(std::memory_order_relaxed);
     if (const WorkerTime time = worker.stats().time.at(now); time.total_ns != 0) stats.workers.push_back(time);
   });
   stats.complete = stats.threads != 0 && stats.hung.empty() && stats.waiting_directories == 0 && !impl.walk.stop.load(std::memory_order_relaxed);

@@ -12,6 +12,7 @@
 #include "name_filter.h"
 #include "open_directories.h"
 #include "pwalk/batch_sink.h"
+#include "pwalk/known_tree.h"
 #include "pwalk/scan_plan.h"
 #include "pwalk/walk_control.h"
 #include "split_directories.h"
@@ -22,11 +23,13 @@ namespace pwalk {
 /// What all workers of one walk share.
 struct Walk {
   Walk(const ScanPlan& scan_plan, BatchSink& batch_sink, const sys::Calls& system_calls,
-       std::atomic<bool>& stop_flag, NameFilter name_filter, WalkControl* walk_control = nullptr)
+       std::atomic<bool>& stop_flag, NameFilter name_filter, WalkControl* walk_control = nullptr,
+       const KnownTree* known_tree = nullptr)
       : plan(scan_plan),
         sink(batch_sink),
         calls(system_calls),
         control(walk_control),
+        known(known_tree),
         filter(std::move(name_filter)),
         stop(stop_flag),
         attributes(system_calls, scan_plan.use_statx),
@@ -46,6 +49,7 @@ struct Walk {
   BatchSink& sink;
   const sys::Calls& calls;
   WalkControl* const control;  ///< who holds the walk back, or null
+  const KnownTree* const known;  ///< what an earlier scan knew, or null
   const NameFilter filter;
   /// Set once, by cancel(), a sink that refuses, or a lack of memory. Relaxed:
   /// workers notice a name later.

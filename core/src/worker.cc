@@ -49,6 +49,10 @@ EntryKind kind_of(char letter) {
   return letter == 'd' ? EntryKind::directory : letter == '?' ? EntryKind::unknown : EntryKind::other;
 }
 
+ChangeTimes changed_of(const Entry& entry) {
+  return {entry.mtime, entry.ctime, entry.known.has(Column::mtime) && entry.known.has(Column::ctime)};
+}
+
 bool is_gone(int result) { return result == -ENOENT || result == -ENOTDIR; }
 
 bool is_elsewhere(const Identity& identity, const Identity& here) {
@@ -67,7 +71,8 @@ Worker::Worker(unsigned number, Walk& walk)
       stats_(plan_.roots.size()),
       writer_(number, plan_, walk.sink, walk.calls, stats_),
       reader_(make_reader()),
-      opt_in_(walk.calls, plan_.columns) {}
+      opt_in_(walk.calls, plan_.columns),
+      known_(walk.known ? walk.known->reader() : nullptr) {}
 
 std::unique_ptr<DirReader> Worker::make_reader() const {
   return std::make_unique<DirReader>(walk_.calls, plan_.dirent_buffer_bytes, plan_.options.kernel.use_getdents);
@@ -106,10 +111,16 @@ template <class Call, class Undo>
 
 void Worker::flush_for_another() {
   try {
-    writer_.flush();
+    flush();
   } catch (const std::bad_alloc&) {
     run_out_of_memory();
   }
+}
+
+// A sink that refuses ends the walk, even if it was the last batch.
+void Worker::flush() {
+  writer_.flush();
+  if (writer_.is_stopped()) stop();
 }
 
 void Worker::prepare_to_disown() {
@@ -146,14 +157,14 @@ HungDirectory Worker::take_over() {
   }
   if (SplitDirectory* const helped = std::exchange(helping_, nullptr)) {
     tally_of(visit).show();
-    writer_.flush();
+    flush();
     visit.node.reset();
     walk_.split.done(*helped, result_of(visit));
     return hung;
   }
   visit.is_reported = true;
   end(visit);
-  writer_.flush();
+  flush();
   return hung;
 }
 
@@ -189,7 +200,7 @@ bool Worker::step() {
   if (walk_.control) return controlled_step();
   Frontier& frontier = walk_.frontier;
   if (aside_.empty() && frontier.should_park(number_)) {
-    writer_.flush();
+    flush();
     stats_.time.begin_absence(walk_.calls.monotonic_ns());
     const bool more = frontier.park(number_);
     stats_.time.end_absence(walk_.calls.monotonic_ns());
@@ -204,7 +215,7 @@ bool Worker::step() {
   }
   if (NodePtr stolen = frontier.steal(number_)) return take_up(Visit(std::move(stolen))), true;
   if (auto part = walk_.split.take_any()) return help(*std::move(part)), true;
-  writer_.flush();
+  flush();
   return idle([&] { return frontier.wait(); });
 }
 
@@ -221,7 +232,7 @@ bool Worker::idle(Wait&& wait) {
 bool Worker::controlled_step() {
   Frontier& frontier = walk_.frontier;
   if (aside_.empty() && frontier.should_park(number_)) {
-    writer_.flush();
+    flush();
     return idle([&] { return frontier.park(number_); });
   }
   const bool admitted = walk_.control->admit();
@@ -237,7 +248,7 @@ bool Worker::controlled_step() {
     return take_up(std::move(visit)), true;
   }
   if (auto part = walk_.split.take_any()) return help(*std::move(part)), true;
-  writer_.flush();
+  flush();
   if (may_open || frontier.outstanding() == 0) return idle([&] { return frontier.wait(); });
   return idle([&] { return walk_.control->wait_for_room(), true; });
 }
@@ -260,8 +271,23 @@ void Worker::start(Visit& visit) {
     visit.is_reported = true;  // neither complete nor an error
     return;
   }
+  visit.is_known = recognise(visit);
   int fd = -1;
-  if (open(visit, fd)) read(visit, fd);
+  if (visit.is_known && !known_->has_directories()) {
+    visit.is_reported = true;
+    read(visit, fd);  // from memory alone
+  } else if (open(visit, fd)) {
+    read(visit, fd);
+  }
+}
+
+// Looks as an earlier scan found it. Then known_ is at its first row.
+bool Worker::recognise(const Visit& visit) {
+  const Identity& identity = visit.node->identity();
+  const ChangeTimes& changed = visit.node->changed();
+  if (!known_ || !identity.known || !changed.known) return false;
+  const std::string_view path = cursor_.move_to(visit.node, plan_.roots[visit.node->root()].path);
+  return known_->open(path, {identity.device, identity.inode, changed.mtime, changed.ctime});
 }
 
 bool Worker::is_declined(const Visit& visit) {
@@ -339,9 +365,9 @@ void Worker::read(Visit& visit, int fd) {
   path_ = cursor_.move_to(visit.node, plan_.roots[visit.node->root()].path);
   writer_.enter(path_, visit.node->identity().inode);
   reader_->leave();
-  tune(*visit.node, fd);
+  if (fd >= 0) tune(*visit.node, fd);
   try {
-    read_blocks(visit, fd);
+    visit.is_known ? repeat_rows(visit, fd) : read_blocks(visit, fd);
   } catch (const std::bad_alloc&) {
     stop();
     close_split(visit);  // does nothing more that could fail
@@ -371,6 +397,44 @@ void Worker::read_blocks(Visit& visit, int fd) {
     is_left_for_later_ = walk_.frontier.is_above_share(number_);
     if (is_left_for_later_) return;
   }
+}
+
+// As read_blocks(), but from what is known. `fd` is -1 where no entry is a directory.
+void Worker::repeat_rows(Visit& visit, int fd) {
+  is_left_for_later_ = false;
+  if (visit.repeated == 0) {
+    stats_.repeated_directories.store(stats_.repeated_directories.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  } else if (recognise(visit)) {  // it was put aside, and known_ has been elsewhere
+    known_->skip(visit.repeated);
+  }
+  for (Entry entry; !stopping();) {
+    if (!known_->next(entry)) {
+      visit.record.flags |= schema::kComplete;
+      return;
+    }
+    ++visit.repeated;
+    if (entry.type == 'd')
+      ask_directory(visit, fd, entry.name);
+    else
+      repeat_row(visit, entry);
+    is_left_for_later_ = fd >= 0 && walk_.frontier.is_above_share(number_);
+    if (is_left_for_later_) return;
+  }
+}
+
+void Worker::repeat_row(Visit& visit, Entry& entry) {
+  entry.depth = visit.node->depth() + 1;
+  emit(visit, entry);
+  if (++names_since_look_ < kNamesPerLook) return;
+  names_since_look_ = 0;
+  writer_.flush_if_old();
+}
+
+// Its times say what became of it.
+void Worker::ask_directory(Visit& visit, int fd, std::string_view name) {
+  asked_name_ = name;
+  const Dirent found{asked_name_, DT_DIR};
+  take_names(visit, fd, {&found, 1});
 }
 
 void Worker::take_block(Visit& visit, int fd) {
@@ -613,7 +677,7 @@ void Worker::report(Visit& visit) {
     guarded(Operation::statx, [&] { return opt_in_.read(fd, found.name.data(), entry), 0; });
   const bool enter = may_enter(visit, found, identity, entry);
   if (walk_.control && entry.type == 'l') tell_link_to_directory(fd, found, entry);
-  if (emit(visit, entry) && enter) queue(visit, found, identity);
+  if (emit(visit, entry) && enter) queue(visit, found, identity, changed_of(entry));
   if (++names_since_look_ >= kNamesPerLook || tuning_.profile != Profile::local) {
     names_since_look_ = 0;
     writer_.flush_if_old();
@@ -720,10 +784,10 @@ void Worker::tell_link_to_directory(int fd, const Dirent& found, Entry& entry) {
   entry.flags |= schema::kLink;
 }
 
-void Worker::queue(Visit& visit, const Dirent& found, const Identity& identity) {
+void Worker::queue(Visit& visit, const Dirent& found, const Identity& identity, const ChangeTimes& changed) {
   if (!writer_.can_carry(path_.size() + 1 + found.name.size(), kNameRoom)) return refuse_long_path(visit, found.name);
   const DirectoryNode::Origin origin{visit.node->root(), identity,
-                                     plan_.options.traversal.follow_links && found.type != DT_DIR};
+                                     plan_.options.traversal.follow_links && found.type != DT_DIR, changed};
   NodePtr child = DirectoryNode::make(visit.node, found.name, origin);
   visit.node->add_user();
   tally_of(visit).push_directory();
@@ -789,6 +853,7 @@ bool Worker::visit_root(Visit& visit) {
     describe(answer, plan_.statx_mask != 0 ? plan_.columns : bare_columns_, entry);
     if (walk_.attributes.is_lazy(root.coherence)) entry.flags |= schema::kLazy;
     visit.node->settle(identity_of(answer));
+    visit.node->settle(changed_of(entry));
     opt_in_.enter(AT_FDCWD, root.profile);
     if (opt_in_.wants_any()) opt_in_.read(AT_FDCWD, root.given.c_str(), entry);
   }

@@ -62,12 +62,20 @@ class Worker {
   bool idle(Wait&& wait);
   bool controlled_step();
   void run_out_of_memory();
+  void flush();
   void take_up(Visit visit);
   void start(Visit& visit);
   bool is_declined(const Visit& visit);
   void resume(Visit& visit);
   void read(Visit& visit, int fd);
   void read_blocks(Visit& visit, int fd);
+
+  // what an earlier scan knew
+  bool recognise(const Visit& visit);
+  void repeat_rows(Visit& visit, int fd);
+  void repeat_row(Visit& visit, schema::Entry& entry);
+  void ask_directory(Visit& visit, int fd, std::string_view name);
+
   int read_block(Visit& visit, int fd);
   void take_block(Visit& visit, int fd);
   void put_aside(Visit& visit);
@@ -113,7 +121,7 @@ class Worker {
   void tune(const DirectoryNode& node, int fd);
   bool may_enter(const Visit& visit, const Dirent& found, const Identity& identity, schema::Entry& entry) const;
   void tell_link_to_directory(int fd, const Dirent& found, schema::Entry& entry);
-  void queue(Visit& visit, const Dirent& found, const Identity& identity);
+  void queue(Visit& visit, const Dirent& found, const Identity& identity, const ChangeTimes& changed);
   void refuse_long_path(Visit& visit, std::string_view name);
   bool emit(Visit& visit, const schema::Entry& entry);
   std::string_view path_below_root(std::string_view name);
@@ -146,6 +154,8 @@ class Worker {
   BatchWriter writer_;
   std::unique_ptr<DirReader> reader_;
   OptInReader opt_in_;
+  const std::unique_ptr<KnownDirectories> known_;  ///< or null
+  std::string asked_name_;        ///< of a directory that known_ named, with its NUL
   PathCursor cursor_;
   MountTuning tuning_;            ///< of the directory being read
   std::uint32_t tuned_root_ = ~0u;

@@ -84,6 +84,7 @@ struct alignas(kFalseSharingRange) WorkerStats {
     distress.store(distress.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
   std::atomic<std::uint64_t> batches{0};  ///< relaxed, one writer
+  std::atomic<std::uint64_t> repeated_directories{0};  ///< likewise
 };
 
 }  // namespace pwalk

@@ -206,6 +206,7 @@ ScanFacts facts_of(const ModelTree& tree) {
   facts.started_ns = 1'700'000'000'123'456'789;
   facts.columns = schema::ColumnSet::all();
   facts.version = "test";
+  facts.selection = "exclude \xff*\n";
   return facts;
 }
 

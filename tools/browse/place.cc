@@ -2,7 +2,6 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -44,12 +43,6 @@ void tell_time(const ResultsFilesystem& results) {
   say("pwalk", fmt::format("{} ({})", line, escaped(results.facts().name)));
 }
 
-extern "C" void end_for_truncated_file(int) {
-  constexpr std::string_view kLine = "pwalk: the image was truncated while it was read\n";
-  static_cast<void>(!::write(STDERR_FILENO, kLine.data(), kLine.size()));
-  ::_exit(kCutShort);
-}
-
 }  // namespace
 
 Result<std::vector<Place>> find_places(const std::string& word) {
@@ -80,12 +73,6 @@ std::vector<Place> places_or_complain(const std::string& program, const std::vec
     places.insert(places.end(), found->begin(), found->end());
   }
   return places;
-}
-
-void guard_against_truncation() {
-  struct sigaction action {};
-  action.sa_handler = end_for_truncated_file;
-  ::sigaction(SIGBUS, &action, nullptr);
 }
 
 }  // namespace pwalk::tools

@@ -23,8 +23,4 @@ Result<std::vector<Place>> find_places(const std::string& word);
 /// returns none then. Says on stderr, to a terminal, of what time the answer will be.
 std::vector<Place> places_or_complain(const std::string& program, const std::vector<std::string>& words);
 
-/// A mapped image that somebody truncates would end the process with SIGBUS: with
-/// this it ends with a line and exit code 3. Once per process.
-void guard_against_truncation();
-
 }  // namespace pwalk::tools

@@ -1,8 +1,12 @@
 #include "process/signals.h"
 
 #include <signal.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <string_view>
+
+#include "process/message.h"
 
 namespace pwalk::tools {
 namespace {
@@ -23,6 +27,13 @@ void handle(int signal, void (*handler)(int)) {
   ::sigaction(signal, &action, nullptr);
 }
 
+// Nothing can be gone on with: the instruction that met the missing page would meet it again.
+void end_for_truncated_file(int) {
+  constexpr std::string_view kLine = "pwalk: the image was truncated while it was read\n";
+  static_cast<void>(!::write(STDERR_FILENO, kLine.data(), kLine.size()));
+  ::_exit(kCutShort);
+}
+
 bool is_ignored(int signal) {
   struct sigaction action {};
   return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
@@ -37,6 +48,8 @@ void watch_signals() {
   handle(SIGUSR1, on_progress);
   handle(SIGPIPE, SIG_IGN);
 }
+
+void guard_against_truncation() { handle(SIGBUS, end_for_truncated_file); }
 
 int stop_requests() { return stops.load(std::memory_order_relaxed); }
 

@@ -8,6 +8,10 @@ namespace pwalk::tools {
 /// Once per process, before threads.
 void watch_signals();
 
+/// A mapped image that somebody truncates would end the process with SIGBUS: with
+/// this it ends with a line and exit code 3. Once per process.
+void guard_against_truncation();
+
 /// How often the process was told to stop. Any thread.
 int stop_requests();
 

@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <set>
 
 #include "pwalk/ipc/kept_images.h"
 #include "pwalk/ipc/scan_directory.h"
@@ -30,7 +31,7 @@ std::string glob_of(const std::string& path) {
   return glob;
 }
 
-image::ScanFacts facts_of(const ScanPlan& plan, const std::string& scan_name,
+image::ScanFacts facts_of(const ScanPlan& plan, const std::string& scan_name, const std::string& selection,
                           std::chrono::system_clock::time_point started) {
   image::ScanFacts facts;
   facts.name = scan_name;
@@ -41,6 +42,7 @@ image::ScanFacts facts_of(const ScanPlan& plan, const std::string& scan_name,
   facts.started_ns = std::chrono::nanoseconds(started.time_since_epoch()).count();
   facts.columns = plan.columns;
   facts.version = kVersion;
+  facts.selection = selection;
   return facts;
 }
 
@@ -55,7 +57,8 @@ Result<publish::ImageJob> begin(const std::string& file, const image::ScanFacts&
 
 }  // namespace
 
-void leave_out_saved_file(const std::string& file, const std::vector<std::string>& roots, TraversalOptions& traversal) {
+std::vector<std::string> globs_of_saved_file(const std::string& file, const std::vector<std::string>& roots) {
+  std::vector<std::string> globs;
   const std::filesystem::path path(file);
   const std::string directory = real_directory(path.has_parent_path() ? path.parent_path().string() : ".");
   for (const std::string& root : roots) {
@@ -65,15 +68,29 @@ void leave_out_saved_file(const std::string& file, const std::vector<std::string
     if (relative.empty() || relative.starts_with("..")) continue;
     const std::string prefix = relative == "." ? "/" : "/" + relative + "/";
     for (const char* suffix : {"", ".partial"})
-      traversal.exclude.push_back(glob_of(prefix + path.filename().string() + suffix));
+      globs.push_back(glob_of(prefix + path.filename().string() + suffix));
   }
+  return globs;
+}
+
+std::string selection_of(const ScanPlan& plan, const std::vector<std::string>& own_globs) {
+  const TraversalOptions& asked = plan.options.traversal;
+  std::set<std::string> rules;
+  for (const std::string& glob : plan.exclude_globs) rules.insert("exclude " + glob);
+  for (const std::string& glob : own_globs) rules.erase("exclude " + glob);
+  for (const std::string& glob : asked.include) rules.insert("include " + glob);
+  for (const std::string& name : plan.filter_names) rules.insert("filter " + name);
+  std::string text = asked.follow_links ? "follow links\n" : "do not follow links\n";
+  text += asked.ignore_snapshots ? "ignore snapshots\n" : "do not ignore snapshots\n";
+  for (const std::string& rule : rules) text += rule + '\n';
+  return text;
 }
 
 Result<std::vector<publish::ImageJob>> begin_images(const publish::PublishOptions& options, const ScanPlan& plan,
-                                                    const std::string& scan_name,
+                                                    const std::string& scan_name, const std::string& selection,
                                                     std::chrono::system_clock::time_point started) {
   std::vector<publish::ImageJob> jobs;
-  const image::ScanFacts facts = facts_of(plan, scan_name, started);
+  const image::ScanFacts facts = facts_of(plan, scan_name, selection, started);
   const auto add = [&](Result<publish::ImageJob> job) -> Result<void> {
     if (!job) return tl::unexpected(job.error());
     jobs.push_back(*std::move(job));

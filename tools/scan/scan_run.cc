@@ -101,17 +101,18 @@ publish::Observer observer_of(ProgressLine& progress) {
 }
 
 int publish_into(ipc::ScanSession& session, const ScannerOptions& options, const ScanPlan& plan,
-                 const KernelPrograms& programs, ScanSummary summary, WalkControl* control) {
+                 const KernelPrograms& programs, ScanSummary summary, const ScanContext& context) {
   summary.name = session.name();
   summary.pages = session.pool().pages;
-  auto images = begin_images(options.publish, plan, session.name(), summary.started);
+  auto images = begin_images(options.publish, plan, session.name(), context.selection, summary.started);
   if (!images) {
     say(kProgram, escaped(images.error().message()));
     return kCutShort;
   }
   ProgressLine progress(session.name(), options.output.progress, options.output.quiet);
   auto outcome = publish::run(plan, session, options.publish, options.output.json, observer_of(progress),
-                              *std::move(images), control);
+                              *std::move(images), context.control,
+                              context.since ? std::optional(context.since->since) : std::nullopt);
   progress.clear();
   summary.kernel_latency = programs.latency();
   summary.refused_opens = programs.refused_opens();
@@ -149,7 +150,7 @@ ipc::SessionOptions session_options(const ScannerOptions& options, const ScanPla
   return session;
 }
 
-int run_scan(const ScannerOptions& options, const ScanPlan& plan, WalkControl* control) {
+int run_scan(const ScannerOptions& options, const ScanPlan& plan, const ScanContext& context) {
   const auto& asked = options.publish.name;
   if (auto fine = asked ? ipc::check_scan_name(*asked) : Result<void>{}; !fine) {
     say(kProgram, fmt::format("--name '{}': {}", escaped(*asked), fine.error().what));
@@ -167,13 +168,15 @@ int run_scan(const ScannerOptions& options, const ScanPlan& plan, WalkControl* c
     return kCutShort;
   }
   for (const std::string& notice : plan.notices) say(kProgram, escaped(notice));
+  if (context.since)
+    for (const std::string& notice : context.since->notices) say(kProgram, escaped(notice));
   for (const std::string& refusal : programs->refusals()) say(kProgram, escaped(refusal));
   auto session = make_session(options, plan);
   if (!session) {
     say(kProgram, escaped(session.error().message()));
     return session.error().code == EINVAL ? kUsage : kCutShort;
   }
-  return publish_into(*session, options, plan, *programs, std::move(summary), control);
+  return publish_into(*session, options, plan, *programs, std::move(summary), context);
 }
 
 }  // namespace pwalk::tools

@@ -115,6 +115,14 @@ ordered_json image_objects(const std::vector<publish::ImageOutcome>& images) {
   return objects;
 }
 
+ordered_json changes_object(const publish::ChangeCounts& changes, const ScanStats& stats) {
+  return {{"added", changes.added},
+          {"changed", changes.changed},
+          {"removed", changes.removed},
+          {"unchanged", changes.unchanged},
+          {"directories_not_read", stats.repeated_directories}};
+}
+
 ordered_json slow_objects(const std::vector<publish::SlowConsumer>& consumers) {
   auto objects = ordered_json::array();
   for (const publish::SlowConsumer& slow : consumers)
@@ -142,6 +150,13 @@ ordered_json root_names(const std::vector<std::string>& roots) {
   auto names = ordered_json::array();
   for (const std::string& root : roots) names.push_back(is_utf8(root) ? root : escaped(root));
   return names;
+}
+
+std::string changes_text(const publish::ChangeCounts& changes, const ScanStats& stats) {
+  std::string text = fmt::format("{} added, {} changed, {} removed", grouped(changes.added), grouped(changes.changed),
+                                 grouped(changes.removed));
+  if (stats.repeated_directories) text += fmt::format(", {} directories not read", grouped(stats.repeated_directories));
+  return text;
 }
 
 std::string ending_text(publish::Ending ending) {
@@ -219,6 +234,7 @@ nlohmann::ordered_json ScanSummary::to_json() const {
   for (const RootStats& root : stats.roots) per_root.push_back(root_object(root));
   object["per_root"] = std::move(per_root);
   if (!outcome.images.empty()) object["images"] = image_objects(outcome.images);
+  if (outcome.changes) object["changes"] = changes_object(*outcome.changes, stats);
   return object;
 }
 
@@ -233,6 +249,7 @@ std::string ScanSummary::to_text() const {
   text += fmt::format(" in {}", duration_text(outcome.wall_seconds));
   if (outcome.wall_seconds > 0)
     text += fmt::format(", {}/s", compact(double(counts.entries) / outcome.wall_seconds));
+  if (outcome.changes) text += "; " + changes_text(*outcome.changes, outcome.stats);
   const std::string ending = ending_text(outcome.ending);
   if (!ending.empty()) text += "; " + ending;
   if (ending.empty() && !complete()) text += "; incomplete";

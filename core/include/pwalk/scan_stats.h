@@ -71,6 +71,7 @@ struct ScanStats {
   std::vector<HungDirectory> hung;
   std::uint64_t waiting_directories = 0;
   std::uint64_t batches = 0;
+  std::uint64_t repeated_directories = 0;  ///< not read, since an earlier scan knew them (KnownTree)
   bool complete = false;
 };
 

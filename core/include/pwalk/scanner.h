@@ -12,6 +12,7 @@ namespace pwalk {
 namespace sys {
 struct Calls;
 }
+class KnownTree;
 class WalkControl;
 
 /// One walk over the roots of a plan, into a sink. Not copyable, not reusable.
@@ -25,9 +26,12 @@ class WalkControl;
 /// was swapped for a symbolic link (openat with O_NOFOLLOW from the parent).
 class Scanner {
  public:
-  /// `sink`, `calls` and `control` outlive the Scanner. `control`: who holds the walk back, if anybody.
-  Scanner(ScanPlan plan, BatchSink& sink, WalkControl* control = nullptr);
-  Scanner(ScanPlan plan, BatchSink& sink, const sys::Calls& calls, WalkControl* control = nullptr);
+  /// All but the plan outlive the Scanner. `control`: who holds the walk back, if anybody. `known`: what an
+  /// earlier scan knew, for a walk that reads no directory which looks as it did; the plan then has the
+  /// columns device, inode, mtime and ctime, and follows no links.
+  Scanner(ScanPlan plan, BatchSink& sink, WalkControl* control = nullptr, const KnownTree* known = nullptr);
+  Scanner(ScanPlan plan, BatchSink& sink, const sys::Calls& calls, WalkControl* control = nullptr,
+          const KnownTree* known = nullptr);
   /// Cancels and joins.
   ~Scanner();
 

@@ -19,10 +19,11 @@ std::vector<std::byte> encode_facts(const ScanFacts& facts) {
   flatbuffers::FlatBufferBuilder builder;
   std::vector<flatbuffers::Offset<wire::Root>> roots;
   for (const std::string& root : facts.roots) roots.push_back(wire::CreateRoot(builder, put(builder, root)));
-  const auto name = put(builder, facts.name), host = put(builder, facts.host), version = put(builder, facts.version);
+  const auto name = put(builder, facts.name), host = put(builder, facts.host), version = put(builder, facts.version),
+             selection = put(builder, facts.selection);
   const auto list = builder.CreateVector(roots);
   wire::FinishScanFactsBuffer(builder, wire::CreateScanFacts(builder, name, host, version, list, facts.uid,
-                                                             facts.started_ns, facts.columns.bits()));
+                                                             facts.started_ns, facts.columns.bits(), selection));
   const auto* bytes = reinterpret_cast<const std::byte*>(builder.GetBufferPointer());
   return {bytes, bytes + builder.GetSize()};
 }
@@ -36,6 +37,7 @@ Result<ScanFacts> decode_facts(std::span<const std::byte> bytes) {
   facts.name = get(read->name());
   facts.host = get(read->host());
   facts.version = get(read->version());
+  facts.selection = get(read->selection());
   facts.uid = read->uid();
   facts.started_ns = read->started_ns();
   for (const schema::ColumnSpec& spec : schema::kColumns)

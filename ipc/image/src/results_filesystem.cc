@@ -76,6 +76,12 @@ Result<EntryRef> ResultsFilesystem::stat(std::string_view path) const {
   return entry;
 }
 
+Result<EntryRef> ResultsFilesystem::entry_in(std::string_view directory, std::string_view name) const {
+  PathArgument argument;
+  if (auto fine = take(directory, argument); !fine) return tl::unexpected(fine.error());
+  return snapshot_->find(image::as_directory(argument.resolved), name);
+}
+
 Result<void> ResultsFilesystem::list(std::string_view path, Listing& into) const {
   PathArgument argument;
   if (auto fine = take(path, argument); !fine) return fine;

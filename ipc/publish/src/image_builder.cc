@@ -3,6 +3,7 @@
 #include <chrono>
 #include <utility>
 
+#include "image_conclusion.h"
 #include "pwalk/base/signals_blocked.h"
 
 namespace pwalk::publish {
@@ -13,10 +14,6 @@ using std::chrono::milliseconds;
 constexpr milliseconds kSlice{100};
 /// The socket is this process's own: it answers within a slice of its control thread.
 constexpr std::chrono::seconds kAttachTimeout{10};
-
-std::int64_t now_ns() {
-  return std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 }  // namespace
 
@@ -48,12 +45,11 @@ void ImageBuilder::build() {
     const ipc::StreamEnd end = consumer->end();
     consumer->detach();
     state_.store(State::finishing, std::memory_order_release);
-    if (built) built = conclude(end);
+    if (built) built = conclude_image(job_, end == ipc::StreamEnd::complete, outcome_);
   } else {
     built = tl::unexpected(consumer.error());
   }
-  outcome_.bytes = job_.writer.bytes();
-  if (!built) outcome_.problem = built.error().code == ECANCELED ? built.error().what : built.error().message();
+  note_outcome(job_, built, outcome_);
   // Now, not when the scan ends: an unfinished file gives its space back.
   static_cast<void>(image::ImageWriter(std::move(job_.writer)));
   state_.store(State::done, std::memory_order_release);
@@ -72,17 +68,6 @@ Result<void> ImageBuilder::copy(ipc::Consumer& consumer) {
     if (writer.commit_due())
       if (auto committed = writer.commit(); !committed) return committed;
   }
-}
-
-Result<void> ImageBuilder::conclude(ipc::StreamEnd end) {
-  const bool complete = end == ipc::StreamEnd::complete;
-  if (!complete && !job_.keep_when_cut_short) {
-    // For those who read it: the file goes, but they see everything that was published.
-    static_cast<void>(job_.writer.commit_as_cut_short());
-    return fail(ECANCELED, "the scan was cut short, so '" + job_.file + "' was not written");
-  }
-  outcome_.complete = complete;
-  return job_.writer.finish(complete ? image::ImageState::complete : image::ImageState::cut_short, now_ns());
 }
 
 }  // namespace pwalk::publish

@@ -38,7 +38,6 @@ class ImageBuilder {
 
   void build();
   Result<void> copy(ipc::Consumer& consumer);
-  Result<void> conclude(ipc::StreamEnd end);
 
   ImageJob job_;
   std::string scan_name_;

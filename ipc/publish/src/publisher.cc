@@ -6,14 +6,18 @@
 #include <atomic>
 #include <map>
 #include <filesystem>
+#include <future>
 #include <memory>
 #include <thread>
 
 #include "attendance_policy.h"
 #include "figures.h"
+#include "changes_sink.h"
+#include "pwalk/base/signals_blocked.h"
 #include "image_builder.h"
 #include "lane_sink.h"
 #include "slow_consumers.h"
+#include "trusted_tree.h"
 #include "pwalk/scanner.h"
 
 namespace pwalk::publish {
@@ -32,8 +36,27 @@ constexpr milliseconds kFarewell{200};    ///< for workers to return once they a
 /// a system call outlives the loop.
 struct Walk {
   Walk(const ScanPlan& plan, ipc::ScanSession& session, WalkControl* control)
-      : sink(session), scanner(plan, sink, control) {}
-  LaneSink sink;
+      : lanes(session), scanner(plan, lanes, control) {}
+  /// Consumers get what differs from an older image, `images` everything.
+  Walk(const ScanPlan& plan, ipc::ScanSession& session, WalkControl* control, const Since& older, std::vector<ImageJob> images)
+      : lanes(session),
+        since(std::make_unique<Comparison>(plan, lanes, older, std::move(images))),
+        scanner(plan, since->sink, control, since->trusted.get()) {}
+
+  struct Comparison {
+    Comparison(const ScanPlan& plan, LaneSink& lanes, const Since& older, std::vector<ImageJob> jobs)
+        : before(older.before),
+          images(std::move(jobs)),
+          sink(plan, lanes, images, before),
+          trusted(older.trust_mtime ? std::make_unique<TrustedTree>(before) : nullptr) {}
+    const ResultsFilesystem before;
+    WholeImages images;
+    ChangesSink sink;
+    const std::unique_ptr<const TrustedTree> trusted;  ///< or null
+  };
+
+  LaneSink lanes;
+  const std::unique_ptr<Comparison> since;  ///< or null
   std::atomic<bool> ended{false};  ///< set by the last worker (release), read by the loop (acquire)
   Scanner scanner;
 };
@@ -43,14 +66,15 @@ class PublishedScan {
  public:
   PublishedScan(const ScanPlan& plan, ipc::ScanSession& session, const PublishOptions& options,
                 const AttendanceLimits& limits, const Observer& observer, std::vector<ImageJob> images,
-                WalkControl* control)
+                WalkControl* control, const std::optional<Since>& since)
       : session_(session),
         observer_(observer),
         slow_consumers_(session, options),
         to_image_(options.resolved_on_slow() == OnSlow::image),
         needed_(limits.consumers),
         policy_(limits),
-        walk_(std::make_unique<Walk>(plan, session, control)) {
+        walk_(since ? std::make_unique<Walk>(plan, session, control, *since, std::exchange(images, {}))
+                    : std::make_unique<Walk>(plan, session, control)) {
     session_.reuse_without_consumers(limits.reuse_unattended);
     offer_image(images);
     for (ImageJob& job : images) builders_.push_back(std::make_unique<ImageBuilder>(std::move(job), session.name()));
@@ -86,6 +110,7 @@ class PublishedScan {
   void end(Ending ending);
   void leave();
   void finish_images();
+  void finish_whole_images();
   ipc::Attendance attendance_without_builders() const;
   milliseconds slice() const;
 
@@ -107,6 +132,7 @@ class PublishedScan {
   std::size_t told_hung_ = 0;
   std::string told_state_;  ///< what those who list scans were told last
   bool started_ = false, finished_ = false, outcome_over_ = false;
+  bool told_complete_ = false;  ///< how the stream's end was told
   std::optional<ScanStats> final_stats_;
   Outcome outcome_;
 };
@@ -153,6 +179,7 @@ void PublishedScan::carry_out(const Decision& decision) {
   if (decision.finish) {
     tell_figures(stats());  // before the end is told: nobody looks at them much later
     session_.finish(*decision.finish);
+    told_complete_ = *decision.finish;
     finished_ = true;
     drain_began_ = Clock::now();
   }
@@ -184,6 +211,7 @@ void PublishedScan::report_progress() {
   session_.set_status(told_state_, stats.counts.entries, stats.counts.errors);
   tell_figures(stats);
   if (observer_.progress) observer_.progress(stats, session_);
+  if (walk_->since) walk_->since->images.commit_if_due();
   tell_shortage();
 }
 
@@ -280,10 +308,23 @@ void PublishedScan::finish_images() {
   builders_.clear();
 }
 
+/// The same for those that the walk's threads have built.
+void PublishedScan::finish_whole_images() {
+  if (!walk_->since) return;
+  std::future<std::vector<ImageOutcome>> finishing;
+  {
+    const SignalsBlocked inherited;
+    finishing = std::async(std::launch::async, [this] { return walk_->since->images.finish(told_complete_); });
+  }
+  while (finishing.wait_for(std::chrono::seconds{0}) != std::future_status::ready) session_.serve(kUnhurriedSlice);
+  outcome_.images = finishing.get();
+}
+
 /// Collects the figures. Workers that do not return in time (a hung mount) are
 /// left behind together with what they use.
 void PublishedScan::leave() {
   finish_images();
+  finish_whole_images();
   const auto patience = Clock::now() + kFarewell;
   const auto returned = [&] { return !started_ || walk_->ended.load(std::memory_order_acquire); };
   while (!returned() && Clock::now() < patience) std::this_thread::sleep_for(kBriskSlice);
@@ -297,6 +338,10 @@ void PublishedScan::leave() {
   outcome_.batches = session_.batches();
   outcome_.slow_consumers = slow_consumers_.all();
   outcome_.groups = session_.groups();
+  if (walk_->since) {
+    outcome_.changes = walk_->since->sink.counts();
+    if (outcome_.problem.empty()) outcome_.problem = walk_->since->sink.problem();
+  }
   if (!outcome_.abandoned) return;
   // Detached, so that what follows threads (ThreadSanitizer) knows that their end is not awaited.
   walk_->scanner.abandon();
@@ -322,10 +367,11 @@ std::optional<Outcome> nothing_to_walk(const ScanPlan& plan) {
 }
 
 Outcome run(const ScanPlan& plan, ipc::ScanSession& session, const PublishOptions& options,
-            bool reuse_unattended, const Observer& observer, std::vector<ImageJob> images, WalkControl* control) {
+            bool reuse_unattended, const Observer& observer, std::vector<ImageJob> images, WalkControl* control,
+            const std::optional<Since>& since) {
   if (auto outcome = nothing_to_walk(plan)) return *std::move(outcome);
   const AttendanceLimits limits = AttendanceLimits::of(options, reuse_unattended || !images.empty());
-  return PublishedScan(plan, session, options, limits, observer, std::move(images), control).run();
+  return PublishedScan(plan, session, options, limits, observer, std::move(images), control, since).run();
 }
 
 }  // namespace pwalk::publish

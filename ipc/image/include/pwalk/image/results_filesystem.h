@@ -73,6 +73,10 @@ class ResultsFilesystem {
   /// ENOTDIR: something on the way is no directory.
   Result<EntryRef> stat(std::string_view path) const;
 
+  /// The row of a name in a directory, or none, whatever the reason: for those who look up
+  /// many names and expect to miss.
+  Result<EntryRef> entry_in(std::string_view directory, std::string_view name) const;
+
   /// The entries of a directory. ENOENT, ENOTDIR. A directory that the scan could
   /// not read is no error here: see Listing::record().
   Result<void> list(std::string_view path, Listing& into) const;

@@ -18,6 +18,7 @@ struct ScanFacts {
   std::int64_t started_ns = 0;     ///< nanoseconds since 1970 UTC
   schema::ColumnSet columns;
   std::string version;             ///< of the program that scanned
+  std::string selection;           ///< which names were left out: equal texts leave out the same; empty: not known
   friend bool operator==(const ScanFacts&, const ScanFacts&) = default;
 };
 

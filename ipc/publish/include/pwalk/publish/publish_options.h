@@ -49,8 +49,12 @@ struct PublishOptions {
   bool keep = false;
   std::optional<ByteSize> keep_limit;
   std::optional<std::string> save;
+  std::optional<std::string> since;
+  bool trust_mtime = false;
   bool builds_image() const { return keep || save; }
-  OnSlow resolved_on_slow() const { return on_slow.value_or(builds_image() ? OnSlow::image : OnSlow::wait); }
+  /// An image of everything is no continuation of a stream of changes.
+  bool image_is_stream() const { return builds_image() && !since; }
+  OnSlow resolved_on_slow() const { return on_slow.value_or(image_is_stream() ? OnSlow::image : OnSlow::wait); }
   friend bool operator==(const PublishOptions&, const PublishOptions&) = default;
 };
 inline constexpr std::tuple kPublishSpecs{
@@ -66,6 +70,8 @@ inline constexpr std::tuple kPublishSpecs{
     OptionSpec{"keep", &PublishOptions::keep, "", "build an image that stays until pwalk rm"},
     OptionSpec{"keep-limit", &PublishOptions::keep_limit, "SIZE", "end the kept image, not the scan, above SIZE", 1 << 20},
     OptionSpec{"save", &PublishOptions::save, "FILE", "build an image in FILE; FILE.partial until complete"},
+    OptionSpec{"since", &PublishOptions::since, "IMAGE",
+               "publish only what changed since IMAGE; those of --save and --keep get everything"},
 };
 /// Rarer ones, which `-h` only names.
 inline constexpr std::tuple kRarePublishSpecs{
@@ -75,6 +81,8 @@ inline constexpr std::tuple kRarePublishSpecs{
     OptionSpec{"evict-after", &PublishOptions::evict_after, "SECONDS", "time for one to get past what it holds back"},
     OptionSpec{"group-lease", &PublishOptions::group_lease, "SECONDS", "a group's member may keep a batch so long"},
     OptionSpec{"group-attempts", &PublishOptions::group_attempts, "N", "take a batch from N members, then give it up", 1, 63},
+    OptionSpec{"trust-mtime", &PublishOptions::trust_mtime, "",
+               "with --since, do not read directories whose times are as they were; what was written or chmod'ed in place is then missed"},
 };
 
 /// Calls visit(options, spec) for every option, in the order of `--help`.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "pwalk/image/image_writer.h"
+#include "pwalk/image/results_filesystem.h"
 #include "pwalk/ipc/scan_session.h"
 #include "pwalk/publish/publish_options.h"
 #include "pwalk/scan_plan.h"
@@ -31,6 +32,22 @@ struct ImageJob {
   bool keep_when_cut_short = false;  ///< else an unfinished image is removed
 };
 
+/// An older image, of which consumers get only the differences; images that are built get everything.
+struct Since {
+  ResultsFilesystem before;
+  /// Read no directory that looks as it did: see trusted_tree.h. The plan is one for that, see Scanner.
+  bool trust_mtime = false;
+};
+
+/// How a scan differs from an older image, in entries.
+struct ChangeCounts {
+  std::uint64_t added = 0;
+  std::uint64_t changed = 0;
+  std::uint64_t removed = 0;    ///< with all that was below
+  std::uint64_t unchanged = 0;  ///< not told to consumers
+  friend bool operator==(const ChangeCounts&, const ChangeCounts&) = default;
+};
+
 /// What became of it.
 struct ImageOutcome {
   std::string file;
@@ -53,8 +70,9 @@ struct Outcome {
   double wall_seconds = 0;          ///< of the walk, waits for consumers included
   double backpressure_seconds = 0;
   std::uint64_t batches = 0;
-  std::string problem;              ///< one line, with Ending::failed
+  std::string problem;              ///< one line, with Ending::failed, or of an image in Since
   std::vector<ImageOutcome> images;
+  std::optional<ChangeCounts> changes;  ///< with Since
   std::vector<ipc::GroupStatus> groups;
   std::vector<SlowConsumer> slow_consumers;  ///< the first kMostSlowConsumers of them
   static constexpr std::size_t kMostSlowConsumers = 100;
@@ -84,9 +102,11 @@ std::optional<Outcome> nothing_to_walk(const ScanPlan& plan);
 /// has ended and its consumers are served. `reuse_unattended`: with nobody attached
 /// a full pool is reused (--json). Blocks; the calling thread is the control thread.
 /// `images` are built by consumers of this process, which the policy does not count;
-/// with one of them nobody else is waited for, as with --json. `control`: see Scanner.
+/// with one of them nobody else is waited for, as with --json. `control`: see Scanner. With `since` the roots
+/// of the plan do not overlap, and images are built by the walk's threads. Should that older image turn out to be damaged,
+/// the scan is cut short and Outcome::problem says why.
 Outcome run(const ScanPlan& plan, ipc::ScanSession& session, const PublishOptions& options,
             bool reuse_unattended, const Observer& observer, std::vector<ImageJob> images = {},
-            WalkControl* control = nullptr);
+            WalkControl* control = nullptr, const std::optional<Since>& since = std::nullopt);
 
 }  // namespace pwalk::publish
