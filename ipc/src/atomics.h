@@ -33,6 +33,10 @@ struct StdAtomics {
     return word.fetch_add(value, std::memory_order_acq_rel);
   }
   template <class T>
+  static T exchange_acq_rel(Word<T>& word, T value) {
+    return word.exchange(value, std::memory_order_acq_rel);
+  }
+  template <class T>
   static T fetch_or_acq_rel(Word<T>& word, T bits) {
     return word.fetch_or(bits, std::memory_order_acq_rel);
   }

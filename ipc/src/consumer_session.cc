@@ -81,6 +81,7 @@ Result<std::optional<BatchLease>> ConsumerSession::next(std::chrono::millisecond
       continue;
     }
     if (outcome == Taking::taken) {
+      if (group_) forget_jam();
       auto lease = lend(taken, ticket);
       if (!lease) return tl::unexpected(lease.error());
       return std::optional(*std::move(lease));
@@ -134,16 +135,17 @@ Result<BatchLease> ConsumerSession::lend(const StreamReader::Taken& taken, const
 }
 
 /// The batch's bytes: in the pool, to be given back when `held` goes; or beyond
-/// the grant a copy, and the batch is given back already. A stranger's scanner
+/// the grant a copy, and the batch is given back already. Not in a group: given back
+/// means done there, and who has a copy is not. A stranger's scanner
 /// could write on after the check, so that of its batches a copy is checked.
 Result<std::span<const std::byte>> ConsumerSession::pin_or_copy(BatchLease::Held& held) {
   const std::uint64_t offset = std::uint64_t(held.unit) * kUnitBytes;
   const std::span<const std::byte> bytes{link_.pool.data() + offset, held.length};
-  const bool pinned = group_ ? desk_.pin_one_at_least(offset, held.length) : desk_.pin(offset, held.length);
-  if (pinned) held.session = shared_from_this();
-  if (pinned && !link_.stranger) return bytes;
+  held.pinned = desk_.pin(offset, held.length);
+  if (held.pinned || group_) held.session = shared_from_this();
+  if (held.pinned && !link_.stranger) return bytes;
   held.copy = copy_to_heap(bytes);
-  if (!pinned) return_to_scanner(held);
+  if (!held.session) return_to_scanner(held);
   if (!held.copy) return broken("no memory for a copy of a batch");
   return std::span{held.copy.get(), bytes.size()};
 }
@@ -202,9 +204,15 @@ Result<void> ConsumerSession::conclude_if_over() {
 }
 
 /// A member waits for what others have, since they may die; only the scanner could
-/// give it to anybody else.
+/// give it to anybody else, and knows who need not wait.
 Result<void> ConsumerSession::conclude_if_group_is_over(StreamState state) {
-  if (group_->state() == GroupState::over)
+  // Acquire, pairs with the release in Distributor::tell.
+  const auto notice = MemberNotice(Atomics::exchange_acq_rel(link_.own.header().notice, std::uint32_t(MemberNotice::none)));
+  if (notice == MemberNotice::jammed)
+    return fail(EDEADLK, fmt::format("the pool of the scan '{}' is full of batches that members of its groups keep while "
+                                     "they ask for more, this one most of them: drop some first, or give the scan a larger --ring-size",
+                                     link_.name));
+  if (group_->state() == GroupState::over || notice == MemberNotice::end)
     return conclude(state == StreamState::complete ? StreamEnd::complete : StreamEnd::cut_short);
   return scanner_died_ && !group_->ready() ? conclude(StreamEnd::scanner_died) : Result<void>();
 }
@@ -270,9 +278,20 @@ void ConsumerSession::sleep(std::chrono::nanoseconds at_most) {
   auto& bell = link_.own.header().bell;
   const std::uint32_t ticket = announce_sleep<Atomics>(bell);
   // A member sleeps on after the stream's end, until its group is over.
-  const bool more = group_ ? group_->state() == GroupState::open : reader_.state() == StreamState::running;
+  const bool more = group_ ? group_->state() == GroupState::open && !noticed() : reader_.state() == StreamState::running;
   if (!ready() && more) futex_wait(bell.bell, ticket, at_most);
   end_sleep<Atomics>(bell);
+}
+
+/// Has the scanner told this member something? Looked at again after announce_sleep().
+bool ConsumerSession::noticed() const {
+  return Atomics::load_acquire(link_.own.header().notice) != std::uint32_t(MemberNotice::none);
+}
+
+/// Something came after all.
+void ConsumerSession::forget_jam() {
+  auto jammed = std::uint32_t(MemberNotice::jammed);
+  Atomics::compare_exchange_acq_rel(link_.own.header().notice, jammed, std::uint32_t(MemberNotice::none));
 }
 
 void ConsumerSession::await_return_room(std::chrono::nanoseconds at_most) {
@@ -291,7 +310,7 @@ void ConsumerSession::give_back(const BatchLease::Held& held) {
   if (sentinel_.in_child()) return;
   // In this order: what is held is never more than what is counted as pinned.
   return_to_scanner(held);
-  desk_.unpin(std::uint64_t(held.unit) * kUnitBytes, held.length);
+  if (held.pinned) desk_.unpin(std::uint64_t(held.unit) * kUnitBytes, held.length);
 }
 
 void ConsumerSession::return_to_scanner(const BatchLease::Held& held) {

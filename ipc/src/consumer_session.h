@@ -68,6 +68,8 @@ class ConsumerSession : public BatchSource, public std::enable_shared_from_this<
   bool may_take() const;
   bool spin() const;
   void sleep(std::chrono::nanoseconds at_most);
+  bool noticed() const;
+  void forget_jam();
   void await_return_room(std::chrono::nanoseconds at_most);
   void kick() const;
   void give_back(const BatchLease::Held& held);

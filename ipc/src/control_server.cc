@@ -198,7 +198,9 @@ Result<void> ControlServer::welcome(Connection& connection, const Distributor::A
   message.scan_id = credentials_.scan_id;
   message.missed_rows = admission.missed_rows;
   const bool lends = credentials_.lends_pool || connection.process.pid() == ::getpid();
-  message.grant_blocks = lends ? admission.seat->grant_blocks : 0;
+  // A member's batches stay in the pool until they are done, whatever it reads.
+  const std::uint32_t share = admission.seat->group ? ~std::uint32_t{0} : admission.seat->grant_blocks;
+  message.grant_blocks = lends ? share : 0;
   message.member = admission.seat->member;
   message.name.set(credentials_.name);
   const auto& group = admission.seat->group;

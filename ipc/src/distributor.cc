@@ -268,7 +268,7 @@ Result<Distributor::Admission> Distributor::attach(Applicant applicant) {
   }
   const Lock lock(mutex_);
   if (auto seated = take_seat(*seat, group, admission); !seated) return tl::unexpected(seated.error());
-  seat->grant_blocks = grant(group != nullptr);
+  if (!group) seat->grant_blocks = grant();
   granted_blocks_ += seat->grant_blocks;
   seats_.push_back(seat);
   ++ever_attached_;
@@ -306,14 +306,10 @@ Result<void> Distributor::take_seat(Seat& seat, const std::shared_ptr<Group>& gr
 /// long and the other half is never pinned. At least two blocks as long as there
 /// are: whoever reads one batch after the other still has the last one when the
 /// next comes.
-/// For members of groups up to three quarters: what they are given beyond their
-/// grant is a copy, and counts as done at once.
-std::uint32_t Distributor::grant(bool member) const {
-  const auto blocks = std::uint32_t(pool_.size() / kBlockBytes);
-  const auto below = [&](std::uint32_t most) { return most - std::min(most, granted_blocks_); };
-  const std::uint32_t left = below(blocks / 2);
-  const std::uint32_t share = std::min(left, std::max(2u, left / 8));
-  return member ? std::max(share, std::min(2u, below(blocks / 4 * 3))) : share;
+std::uint32_t Distributor::grant() const {
+  const auto half = std::uint32_t(pool_.size() / kBlockBytes / 2);
+  const std::uint32_t left = half - std::min(half, granted_blocks_);
+  return std::min(left, std::max(2u, left / 8));
 }
 
 std::uint64_t Distributor::gone_rows() const {
@@ -478,7 +474,7 @@ void Distributor::leave_group(Seat& seat) {
 
 GroupRules Distributor::rules_of(const Group& group) const {
   GroupRules rules = group_rules_;
-  rules.state = group.state;
+  rules.closed = group.state == GroupState::closed;
   return rules;
 }
 
@@ -507,9 +503,68 @@ void Distributor::wake_members(const Group& group) {
   }
 }
 
+/// Somebody who may come back for more, or was told that there is none and still has something.
 bool Distributor::has_members(const Group& group) const {
-  return std::any_of(group.members.begin(), group.members.end(),
-                     [](const Seat* seat) { return seat && seat->attached; });
+  return std::any_of(group.members.begin(), group.members.end(), [&](const Seat* seat) {
+    return seat && (seat->told_end ? group.books->held_by(seat->member) > 0 : seat->attached);
+  });
+}
+
+/// It sleeps, waiting for a batch.
+bool Distributor::asks(const Seat& seat) {
+  // Relaxed: ordered after the claim, see GroupBooks::sweep.
+  return seat.attached && must_ring<Atomics>(seat.memory.header().bell);
+}
+
+void Distributor::tell(Seat& seat, MemberNotice notice) {
+  // Pairs with the acquire in ConsumerSession::conclude_if_group_is_over.
+  Atomics::store_release(seat.memory.header().notice, std::uint32_t(notice));
+  Atomics::fence_seq_cst();  // partner: announce_sleep()
+  if (!must_ring<Atomics>(seat.memory.header().bell)) return;
+  ring<Atomics>(seat.memory.header().bell);
+  futex_wake(seat.memory.header().bell.bell);
+}
+
+/// Everything was published and has been claimed. Members that ask for more while they keep
+/// something, as every `for batch in consumer` does, would wait for each other for ever; so they
+/// are told that it is over, but for one, for as long as it may be needed: what the others
+/// keep comes to it if they die or forget it.
+void Distributor::tell_the_end(Group& group, const std::vector<std::uint32_t>& owners) {
+  const auto owns = [&](std::uint32_t member) { return std::binary_search(owners.begin(), owners.end(), member); };
+  bool somebody_stays = std::any_of(group.members.begin(), group.members.end(), [&](const Seat* seat) {
+    return seat && !seat->told_end && asks(*seat) && !owns(seat->member);
+  });
+  for (const std::uint32_t owner : owners) {
+    Seat& seat = *group.members[owner];
+    if (seat.told_end) continue;
+    if (owners.size() > 1 && !somebody_stays) {
+      somebody_stays = true;
+      continue;
+    }
+    seat.told_end = true;
+    tell(seat, MemberNotice::end);
+  }
+}
+
+/// The pool is full of what members keep while they ask for more, and nobody else has anything
+/// to read: only a drop can help, and for a whole lease none came. Who has most is told.
+void Distributor::look_for_jam(Clock::time_point now) {
+  const bool jammed =
+      starving_ > 0 &&
+      std::all_of(groups_.begin(), groups_.end(), [](const auto& group) { return group->state != GroupState::open || group->all_ask; }) &&
+      std::all_of(seats_.begin(), seats_.end(),
+                  [&](const auto& seat) { return seat->group || !seat->attached || accounts_.caught_up(seat->id); });
+  if (!jammed) return jammed_since_.reset();
+  if (!jammed_since_) jammed_since_ = now;
+  if (now - *jammed_since_ < group_rules_.lease) return;
+  jammed_since_ = now;
+  Seat* worst = nullptr;
+  std::uint64_t most = 0;
+  for (const auto& seat : seats_) {
+    const std::uint64_t held = seat->group && asks(*seat) ? seat->group->books->held_by(seat->member) : 0;
+    if (held > most) most = held, worst = seat.get();
+  }
+  if (worst) tell(*worst, MemberNotice::jammed);
 }
 
 void Distributor::look_after_groups() {
@@ -519,6 +574,7 @@ void Distributor::look_after_groups() {
   next_group_look_ = now + kGroupPace;
   if (drain_everybody()) room_may_have_come();
   for (const auto& group : groups_) look_after(*group, now);
+  if (!groups_.empty()) look_for_jam(now);
   const auto gone = [&](const std::shared_ptr<Group>& group) {
     if (group->state != GroupState::closed || !group->books->released()) return false;
     past_groups_.push_back(status_of(*group));
@@ -535,12 +591,16 @@ void Distributor::look_after(Group& group, Clock::time_point now) {
   };
   const GroupBooks::Members members{
       .known = [&](std::uint32_t member) { return seat_of(member) != nullptr; },
-      // Relaxed: ordered after the claim, see GroupBooks::sweep.
-      .asking = [&](std::uint32_t member) { return must_ring<Atomics>(seat_of(member)->memory.header().bell); }};
+      .asking = [&](std::uint32_t member) { return asks(*seat_of(member)); }};
   const auto sweep = group.books->sweep(now, rules_of(group), members);
   if (sweep.offered) wake_members(group);
   follow_books(group);
-  if (finished_ && group.state == GroupState::open && sweep.all_asking) end(group, GroupState::over);
+  const auto through = [&](std::uint32_t member) {
+    const Seat* seat = seat_of(member);
+    return seat && (seat->told_end || asks(*seat));
+  };
+  group.all_ask = !sweep.unclaimed && std::all_of(sweep.owners.begin(), sweep.owners.end(), through);
+  if (finished_ && group.state == GroupState::open && group.all_ask) tell_the_end(group, sweep.owners);
   if (has_members(group) || group.state != GroupState::open)
     group.empty_since.reset();
   else if (!group.empty_since)

@@ -43,6 +43,7 @@ struct Group {
   std::size_t woken = 0;       ///< whose turn it is to be woken
   std::optional<SlowWatch::Clock::time_point> empty_since;
   SlowWatch slowness;
+  bool all_ask = false;  ///< nothing is unclaimed, and whoever has something asks for more
   GroupState state = GroupState::open;
   bool forgotten = false;  ///< by the accounts: closed, and nobody of it reads anything
 };
@@ -63,8 +64,9 @@ struct Seat : std::enable_shared_from_this<Seat> {
   PoolAccounts::ConsumerId id = 0;  ///< its group's, if it is a member
   std::shared_ptr<Group> group;     ///< null: it reads everything
   std::uint32_t member = 0;         ///< its number in the group
+  bool told_end = false;            ///< that nothing more comes to it
   SlowWatch::Clock::time_point next_settled_look{};
-  std::uint32_t grant_blocks = 0;  ///< how many blocks it may keep pinned; never shrinks
+  std::uint32_t grant_blocks = 0;  ///< how many blocks it may keep pinned; never shrinks. A member of a group: 0, it needs none
   bool attached = true;
   bool expelled = false;  ///< caught lying; nothing on its page is looked at again
   bool evicted = false;   ///< too slow; it still gives back what it had taken
@@ -154,7 +156,7 @@ class Distributor {
   ConsumerStatus status_of(const Seat& seat) const;
   SlowWatch::Positions heads() const;
   void room_may_have_come();
-  std::uint32_t grant(bool member) const;
+  std::uint32_t grant() const;
 
   Result<std::shared_ptr<Group>> group_for(const Applicant& applicant);
   Result<void> take_seat(Seat& seat, const std::shared_ptr<Group>& group, Admission& admission);
@@ -165,6 +167,10 @@ class Distributor {
   void close(Group& group);
   void wake_members(const Group& group);
   bool has_members(const Group& group) const;
+  static bool asks(const Seat& seat);
+  static void tell(Seat& seat, MemberNotice notice);
+  void tell_the_end(Group& group, const std::vector<std::uint32_t>& owners);
+  void look_for_jam(Clock::time_point now);
   bool is_behind(const Seat& seat) const;
   GroupRules rules_of(const Group& group) const;
   std::shared_ptr<Seat> next_sleeper(Group& group);
@@ -188,6 +194,7 @@ class Distributor {
   GroupRules group_rules_;
   std::chrono::nanoseconds group_linger_ = std::chrono::seconds(10);
   Clock::time_point next_group_look_{};
+  std::optional<Clock::time_point> jammed_since_;
   std::vector<GroupStatus> past_groups_;
   EndFigures totals_;
   std::uint64_t ever_attached_ = 0;

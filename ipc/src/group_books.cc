@@ -70,12 +70,12 @@ bool GroupBooks::member_gone(std::uint32_t member, const GroupRules& rules) {
 }
 
 GroupBooks::Sweep GroupBooks::sweep(Clock::time_point now, const GroupRules& rules, const Members& members) {
-  Sweep result{.offered = false, .all_asking = true};
+  Sweep result;
   each_unsettled([&](std::uint32_t lane, std::uint64_t sequence, Place& place) {
     const LedgerEntry entry = memory_.lane(lane).look(sequence);
     if (entry.state == Claim::poison) return settle(lane, sequence);  // not by us: scribbled
     if (entry.state == Claim::free) {
-      result.all_asking = false;
+      result.unclaimed = true;
       return;
     }
     if (entry.state == Claim::done) {
@@ -86,7 +86,7 @@ GroupBooks::Sweep GroupBooks::sweep(Clock::time_point now, const GroupRules& rul
     }
     // After the word: whoever claimed has said before that it sleeps no longer.
     const bool asking = members.known(entry.member) && members.asking(entry.member);
-    result.all_asking &= asking;
+    result.owners.push_back(entry.member);
     if (asking || place.seen != entry) {
       // Who came back for more has not forgotten what it holds.
       place.seen = entry;
@@ -99,9 +99,11 @@ GroupBooks::Sweep GroupBooks::sweep(Clock::time_point now, const GroupRules& rul
       }
       const bool free = take_back(lane, sequence, entry, rules);
       result.offered |= free;
-      result.all_asking &= !free;
+      result.unclaimed |= free;
     }
   });
+  std::sort(result.owners.begin(), result.owners.end());
+  result.owners.erase(std::unique(result.owners.begin(), result.owners.end()), result.owners.end());
   move_floors();
   return result;
 }
@@ -109,15 +111,14 @@ GroupBooks::Sweep GroupBooks::sweep(Clock::time_point now, const GroupRules& rul
 /// True: it can be claimed again.
 bool GroupBooks::take_back(std::uint32_t lane, std::uint64_t sequence, const LedgerEntry& seen,
                            const GroupRules& rules) {
-  const std::uint32_t most = rules.state == GroupState::open ? rules.attempts : 0;
+  const std::uint32_t most = rules.closed ? 0 : rules.attempts;
   if (!memory_.lane(lane).reclaim(seen, sequence, most)) {
     drop_reader({lane, sequence}, seen.member);  // concluded this moment; its return comes
     return false;
   }
   if (memory_.lane(lane).look(sequence).state == Claim::poison) {
-    const bool done = rules.state == GroupState::over;
-    ++(done ? figures_.concluded : figures_.poisoned);
-    if (!done) figures_.poisoned_rows += find(lane, sequence)->rows;
+    ++figures_.poisoned;
+    figures_.poisoned_rows += find(lane, sequence)->rows;
     settle(lane, sequence);
     return false;
   }

@@ -17,9 +17,7 @@ namespace pwalk::ipc {
 struct GroupRules {
   std::chrono::nanoseconds lease = std::chrono::seconds(60);
   std::uint32_t attempts = 5;
-  /// The group is over or closed: nothing is offered again. What is still owned counts as
-  /// done in the first case, for its owner had come back for more, and as given up in the other.
-  GroupState state = GroupState::open;
+  bool closed = false;  ///< nothing is offered again: what is taken back is given up
 };
 
 /// What became of a group's batches.
@@ -63,7 +61,8 @@ class GroupBooks {
 
   struct Sweep {
     bool offered = false;     ///< there is something to claim again
-    bool all_asking = false;  ///< whatever is not settled belongs to members that came back for more
+    bool unclaimed = false;   ///< there is something nobody has
+    std::vector<std::uint32_t> owners;  ///< members that have something, ascending
   };
   /// Finds leases that expired, and whatever was concluded without being returned.
   Sweep sweep(Clock::time_point now, const GroupRules& rules, const Members& members);

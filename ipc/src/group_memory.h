@@ -13,7 +13,7 @@ namespace pwalk::ipc {
 
 enum class GroupState : std::uint32_t {
   open = 0,
-  over = 1,    ///< the stream has ended, and every batch was concluded or given up
+  over = 1,    ///< the stream has ended, and every batch was concluded or given up; told to each member that asks
   closed = 2,  ///< evicted, or dissolved for want of members
 };
 

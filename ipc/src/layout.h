@@ -17,7 +17,7 @@
 /// Fixed width, no pointers, little endian, made by the scanner alone.
 namespace pwalk::ipc {
 
-inline constexpr std::uint32_t kLayoutVersion = 2;
+inline constexpr std::uint32_t kLayoutVersion = 3;
 inline constexpr std::uint32_t kUnitBytes = 4096;
 inline constexpr std::uint32_t kBlockBytes = 256 * 1024;
 inline constexpr std::uint32_t kUnitsPerBlock = kBlockBytes / kUnitBytes;
@@ -88,6 +88,13 @@ constexpr std::size_t control_bytes(std::uint32_t lanes, std::uint32_t slots) {
   return align_up(rings_offset(lanes) + std::size_t(lanes) * slots * sizeof(Slot), 4096);
 }
 
+/// What the scanner tells one member of a group beside the stream.
+enum class MemberNotice : std::uint32_t {
+  none = 0,
+  end = 1,     ///< nothing more will come to it
+  jammed = 2,  ///< it holds most of a full pool, and everybody waits for more
+};
+
 /// A consumer's own memory: made and sealed by the scanner, written by both,
 /// believed by neither beyond what is said at each word.
 struct ConsumerHeader {
@@ -98,11 +105,13 @@ struct ConsumerHeader {
   std::uint32_t lanes;
 
   alignas(kFalseSharingRange) BellWords<Atomics> bell;
+  Word32 notice;  ///< MemberNotice; scanner, release; the member takes it by exchange, acquire
   alignas(kFalseSharingRange) Word64 returned;  ///< consumer: entries pushed to the return ring
   alignas(kFalseSharingRange) Word64 drained;   ///< scanner: entries it has taken from there
 };
 static_assert(std::is_standard_layout_v<ConsumerHeader>);
-static_assert(offsetof(ConsumerHeader, bell) == 128 && offsetof(ConsumerHeader, returned) == 256);
+static_assert(offsetof(ConsumerHeader, bell) == 128 && offsetof(ConsumerHeader, notice) == 136 &&
+              offsetof(ConsumerHeader, returned) == 256);
 static_assert(offsetof(ConsumerHeader, drained) == 384 && sizeof(ConsumerHeader) == 512);
 
 /// Consumer memory: header, one cursor per lane from kCursorsOffset, the return ring after them.

@@ -24,18 +24,9 @@ void ReturnDesk::each_block(std::uint64_t offset, std::uint32_t length, Each&& e
 
 bool ReturnDesk::pin(std::uint64_t offset, std::uint32_t length) {
   const std::lock_guard lock(mutex_);
-  return pin_within(grant_blocks_, offset, length);
-}
-
-bool ReturnDesk::pin_one_at_least(std::uint64_t offset, std::uint32_t length) {
-  const std::lock_guard lock(mutex_);
-  return pin_within(pinned_blocks_ == 0 ? ~std::uint32_t{0} : grant_blocks_, offset, length);
-}
-
-bool ReturnDesk::pin_within(std::uint32_t blocks, std::uint64_t offset, std::uint32_t length) {
   std::uint32_t more = 0;
   each_block(offset, length, [&](std::uint32_t views) { more += views == 0; });
-  if (pinned_blocks_ + more > blocks) return false;
+  if (more > grant_blocks_ - pinned_blocks_) return false;
   pinned_blocks_ += more;
   each_block(offset, length, [](std::uint32_t& views) { ++views; });
   return true;

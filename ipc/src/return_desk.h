@@ -14,7 +14,8 @@ namespace pwalk::ipc {
 /// The grant: a batch may be lent out as a view of the pool while the blocks
 /// pinned that way are within the share that the scanner granted; beyond it the
 /// batch is copied and given back at once, so that a consumer that keeps every
-/// batch for ever stalls nobody.
+/// batch for ever stalls nobody. A member of a group is granted everything, or
+/// nothing if it is to copy; either way it gives a batch back when it is done.
 class ReturnDesk {
  public:
   /// `own` must outlive it.
@@ -26,9 +27,6 @@ class ReturnDesk {
   /// Lends the batch at [offset, offset + length) if the grant allows. Either way
   /// it must be given back.
   bool pin(std::uint64_t offset, std::uint32_t length);
-  /// Likewise, but one batch may always be lent: a member of a group that is given
-  /// a copy would have to say that it is done before it has begun.
-  bool pin_one_at_least(std::uint64_t offset, std::uint32_t length);
   void unpin(std::uint64_t offset, std::uint32_t length);
 
   /// A batch was taken: its return is owed.
@@ -37,7 +35,6 @@ class ReturnDesk {
   void give_back(Return returned);
 
  private:
-  bool pin_within(std::uint32_t blocks, std::uint64_t offset, std::uint32_t length);
   template <class Each>
   void each_block(std::uint64_t offset, std::uint32_t length, Each&& each);
 

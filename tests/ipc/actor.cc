@@ -1,7 +1,7 @@
 /// A process of its own for the tests: a scanner or a consumer that does as its
 /// arguments say and tells on stdout, line by line, what has happened.
 ///
-///   actor produce NAME [pool=BYTES] [batches=N] [rows=N] [consumers=N] [name_bytes=N] [lease_ms=N] [linger=0|1]
+///   actor produce NAME [pool=BYTES] [batches=N] [rows=N] [consumers=N] [name_bytes=N] [lease_ms=N] [group_linger_ms=N] [linger=0|1]
 ///   [child=0|1]
 ///       "ready", then "published ROWS" after each batch, then "finished"
 ///   actor consume NAME [start=first|oldest|now] [pause_us=N] [hold=N] [stop_after=BATCHES] [freeze_after=BATCHES] [timeout_ms=N]
@@ -72,7 +72,8 @@ int produce(const std::string& name, const Arguments& arguments) {
                                       .roots = {"/numbered"},
                                       .pool_bytes = arguments.number("pool", 2u << 20),
                                       .huge_pages = HugePages::off,
-                                      .group_lease = std::chrono::milliseconds(arguments.number("lease_ms", 60'000))});
+                                      .group_lease = std::chrono::milliseconds(arguments.number("lease_ms", 60'000)),
+                                      .group_linger = std::chrono::milliseconds(arguments.number("group_linger_ms", 10'000))});
   if (!session) return fail_with(session.error());
   if (arguments.number("child", 0)) leave_child_behind();
   tell("ready");

@@ -99,10 +99,24 @@ TEST_F(GroupBooksTest, AMemberThatHasOneBatchTwiceMustReturnItTwice) {
 
 TEST_F(GroupBooksTest, WhoCameBackForMoreKeepsItsLease) {
   claim(1), claim(1), claim(1);
-  EXPECT_TRUE(sweep(0s, true).all_asking);
-  EXPECT_TRUE(sweep(10s, true).all_asking);
-  EXPECT_FALSE(sweep(500ms, false).all_asking);
-  EXPECT_EQ(books_.figures().redelivered, 0u);
+  EXPECT_FALSE(sweep(0s, true).unclaimed);
+  EXPECT_EQ(sweep(10s, true).owners, std::vector<std::uint32_t>{1});
+  EXPECT_FALSE(sweep(500ms, false).unclaimed);
+  EXPECT_TRUE(sweep(600ms, false).unclaimed) << "its lease ran from when it went";
+  EXPECT_EQ(books_.figures().redelivered, 3u);
+}
+
+TEST_F(GroupBooksTest, ASweepTellsWhoHasWhatIsNotSettled) {
+  claim(2), claim(1);
+  EXPECT_TRUE(sweep(0s).unclaimed);
+  const ClaimTicket last = claim(2);
+  EXPECT_EQ(sweep(0s).owners, (std::vector<std::uint32_t>{1, 2}));
+  EXPECT_TRUE(conclude(last, 2));
+  EXPECT_EQ(sweep(0s).owners, (std::vector<std::uint32_t>{1, 2}));
+  books_.member_gone(2, kRules);
+  const auto now = sweep(0s);
+  EXPECT_TRUE(now.unclaimed);
+  EXPECT_EQ(now.owners, std::vector<std::uint32_t>{1});
 }
 
 TEST_F(GroupBooksTest, TooManyAttemptsAreTheLast) {

@@ -149,8 +149,8 @@ TEST_F(GroupsTest, MembersThatKeepTheirLastBatchWhileTheyAskForMoreSeeTheEnd) {
   EXPECT_EQ(work.redelivered(), 0u);
 }
 
-TEST_F(GroupsTest, WhatIsHeldAtTheEndIsDoneAlthoughItsHoldersDie) {
-  Actor scanner({"produce", "home", fmt::format("pool={}", kPool), "consumers=4", "batches=40", "rows=500"});
+TEST_F(GroupsTest, WhatIsHeldAtTheEndIsNotLostWhenItsHoldersDie) {
+  Actor scanner({"produce", "home", fmt::format("pool={}", kPool), "consumers=4", "batches=40", "rows=500", "group_linger_ms=300"});
   std::vector<std::unique_ptr<Actor>> members;
   for (int i = 0; i < 4; ++i)
     members.push_back(std::make_unique<Actor>(
@@ -158,6 +158,77 @@ TEST_F(GroupsTest, WhatIsHeldAtTheEndIsDoneAlthoughItsHoldersDie) {
   Work work;
   for (auto& member : members) work.done_by(*member);
   EXPECT_EQ(work.wrong(40, 500), "");
+  EXPECT_EQ(scanner.wait(), 0) << "the last one's last batch has nobody to go to, and the group is dissolved";
+}
+
+/// As one with threads that work while another asks for more.
+TEST_F(GroupsTest, WhoKeepsBatchesAndAsksForMoreIsNotDoneWithThem) {
+  Actor scanner({"produce", "home", fmt::format("pool={}", kPool), "consumers=2", "batches=60", "rows=500"});
+  Actor keeps({"consume", "home", "group=loaders", "hold=1000", "die_at_end=1"});
+  Actor survivor({"consume", "home", "group=loaders", "tell=1"});
+  Work work;
+  work.done_by(survivor);
+  EXPECT_EQ(keeps.wait(), 128 + SIGKILL);
+  EXPECT_EQ(work.wrong(60, 500), "") << "the one that died has dropped nothing";
+  EXPECT_EQ(scanner.wait(), 0);
+}
+
+TEST_F(GroupsTest, WhatAMemberKeepsBeyondAnyShareOfASmallPoolIsNotLostWithIt) {
+  Actor scanner({"produce", "home", "pool=2097152", "consumers=2", "batches=150", "rows=4000"});
+  Actor keeps({"consume", "home", "group=loaders", "stop_after=5", "hold=1000"});
+  Actor survivor({"consume", "home", "group=loaders", "tell=1"});
+  EXPECT_EQ(keeps.await("stopped"), "stopped");
+  keeps.signal(SIGKILL);
+  Work work;
+  work.done_by(survivor);
+  EXPECT_EQ(work.wrong(150, 4000), "") << "the one that died has dropped nothing";
+  EXPECT_EQ(work.redelivered(), 5u);
+  EXPECT_EQ(scanner.wait(), 0);
+}
+
+TEST_F(GroupsTest, TheOthersSeeTheEndOnlyWhenAThreadHasDroppedWhatItHad) {
+  ServedScan scan("home", kPool);
+  BatchSource source;
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(scan->publish(0, source.make(100)));
+  scan->finish(true);
+  Consumer threaded = member(), other = member();
+  std::vector<BatchLease> at_work;
+  for (int i = 0; i < 9; ++i) at_work.push_back(**threaded.next(5s));
+  ASSERT_TRUE(*other.next(5s));
+  std::atomic<bool> dropped{false}, ended{false};
+  std::thread waits([&] {
+    EXPECT_FALSE(*other.next(30s));
+    EXPECT_TRUE(dropped) << "it could have died with them";
+    EXPECT_EQ(other.end(), StreamEnd::complete);
+    ended = true;
+  });
+  EXPECT_FALSE(*threaded.next(30s)) << "nothing will come to it, whatever its threads do";
+  EXPECT_EQ(threaded.end(), StreamEnd::complete);
+  EXPECT_FALSE(ended);
+  EXPECT_EQ(scan->groups().at(0).redeliveries, 0u);
+  dropped = true;
+  at_work.clear();
+  waits.join();
+  EXPECT_EQ(scan->groups().at(0).done_batches, 10u);
+}
+
+TEST_F(GroupsTest, WhoKeepsAFullPoolAndAsksForMoreIsTold) {
+  Actor scanner({"produce", "home", "pool=2097152", "lease_ms=300", "consumers=1", "batches=150", "rows=4000"});
+  Consumer hoarder = member();
+  std::vector<BatchLease> kept;
+  auto lease = hoarder.next(30s);
+  Work work;
+  for (; lease && *lease; lease = hoarder.next(30s)) {
+    work.done(first_row(**lease), (*lease)->redelivered());
+    kept.push_back(**lease);
+  }
+  ASSERT_FALSE(lease);
+  EXPECT_EQ(lease.error().code, EDEADLK);
+  EXPECT_NE(lease.error().what.find("--ring-size"), std::string::npos) << lease.error().what;
+  EXPECT_GE(kept.size(), 6u);
+  kept.clear();
+  read(hoarder, work);
+  EXPECT_EQ(work.wrong(150, 4000), "");
   EXPECT_EQ(work.redelivered(), 0u);
   EXPECT_EQ(scanner.wait(), 0);
 }

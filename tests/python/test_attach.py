@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -282,9 +283,25 @@ def test_what_a_member_had_when_it_died_comes_again_marked(wide_tree, start_scan
 
 
 def test_a_lone_member_keeps_everything_and_sees_the_end(wide_tree, start_scanner):
-    start_scanner("--name", "shared", "--consumers", "1", "--ring-size", "2M", "--huge-pages", "off", wide_tree)
+    start_scanner("--name", "shared", "--consumers", "1", "--ring-size", "64M", "--huge-pages", "off", wide_tree)
     with pwalk.attach("shared", timeout=WAIT, group="hoarders") as member:
         assert sum(map(len, list(member))) == WIDE_TREE_ROWS
+        assert member.complete and member.stats.redelivered == 0
+
+
+def test_a_member_that_keeps_more_than_the_pool_is_told_so_and_can_go_on(wide_tree, start_scanner):
+    start_scanner("--name", "shared", "--consumers", "1", "--ring-size", "2M", "--huge-pages", "off", "--group-lease", "1", wide_tree)
+    with pwalk.attach("shared", timeout=WAIT, group="hoarders") as member:
+        kept = []
+        with pytest.raises(OSError, match="drop some first, or give the scan a larger --ring-size") as told:
+            for batch in member:
+                kept.append(batch)
+        assert told.value.errno == errno.EDEADLK
+        rows = sum(map(len, kept))
+        assert 0 < rows < WIDE_TREE_ROWS
+        del batch
+        kept.clear()
+        assert rows + sum(len(batch) for batch in member) == WIDE_TREE_ROWS
         assert member.complete and member.stats.redelivered == 0
 
 

@@ -16,10 +16,11 @@ class ImageReplay;
 /// has ended or died. Copying shares it. Any thread may drop it, in any order:
 /// the drop gives the batch back to the scanner without waiting and without a
 /// system call unless the scanner is starved. In a forked child a drop does
-/// nothing. In a group dropping it says that the batch is done. The bytes lie in
-/// the pool while what is held there is within the share granted at attaching;
-/// beyond it they are a copy on the heap (and in a group done at once), so that holding
-/// batches for ever stalls nobody. Batches of an image lie in its mapping.
+/// nothing. The bytes lie in the pool while what is held there is within the share
+/// granted at attaching; beyond it they are a copy on the heap, so that holding
+/// batches for ever stalls nobody. In a group dropping it says that the batch is done,
+/// and until then its block stays in the pool, where another member finds it if this one
+/// dies. Batches of an image lie in its mapping.
 class BatchLease {
  public:
   BatchLease() = default;
@@ -38,14 +39,15 @@ class BatchLease {
   friend class ImageBackedStream;
   friend class ImageReplay;
   struct Held {
-    std::shared_ptr<ConsumerSession> session;  ///< keeps the pool's mapping; null if the bytes are not in the pool
+    std::shared_ptr<ConsumerSession> session;  ///< keeps the pool's mapping; null if nothing is to be given back
     schema::EntryBatchView view;
     std::uint32_t lane = 0;
     std::uint32_t unit = 0, length = 0;  ///< where it lies in the pool
     std::uint64_t sequence = 0;
     std::uint64_t claim = 0;   ///< a group's: its word in the ledger while this lease holds it
     bool redelivered = false;
-    std::shared_ptr<const std::byte> copy;  ///< set: beyond the grant and given back already, or of an image
+    bool pinned = false;       ///< its blocks count as pinned
+    std::shared_ptr<const std::byte> copy;  ///< set: the bytes are not in the pool
     Held() = default;
     Held(const Held&) = delete;
     Held& operator=(const Held&) = delete;
