@@ -7,6 +7,6 @@
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 . tools/setup.sh
-pwalk_install "${PWALK_PACKAGES[@]}" bfs fd-find || exit 1
+pwalk_install "${PWALK_PACKAGES[@]}" || exit 1
 pwalk_build release || exit 1
 exec /usr/bin/python3 bench/suite.py --build build/release "$@"

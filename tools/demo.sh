@@ -9,7 +9,7 @@ target=$(realpath -s -- "$target") || exit 3
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 3
 . tools/setup.sh
 
-pwalk_install "${PWALK_PACKAGES[@]}" || exit 3
+pwalk_install "${PWALK_BUILD_PACKAGES[@]}" || exit 3
 pwalk_build release pwalk-scanner pwalk pwalk_python pwalk_python_files || exit 3
 
 work=$(mktemp -d) || exit 3

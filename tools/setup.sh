@@ -1,12 +1,17 @@
 # What a bare Debian needs before pwalk can be built and tested; sourced by tests/run.sh, tools/demo.sh and .ci/run.
 # Every function returns non-zero after one line on stderr that says what to do.
 
-# Debian packages, in order: what builds it, what it is made of, what its tests and measurements use.
-PWALK_PACKAGES=(
+# Debian packages: what builds it and what it is made of.
+PWALK_BUILD_PACKAGES=(
   g++ cmake ninja-build pkg-config python3-dev
   libboost-dev libexpected-dev libfmt-dev libspdlog-dev libcli11-dev nlohmann-json3-dev libxxhash-dev libhwy-dev
   libflatbuffers-dev flatbuffers-compiler flatbuffers-compiler-dev liburing-dev libnuma-dev libbpf-dev clang bpftool
   python3-numpy pybind11-dev
+)
+
+# The same, and what its tests and measurements use.
+PWALK_PACKAGES=(
+  "${PWALK_BUILD_PACKAGES[@]}"
   libgtest-dev libgmock-dev relacy-dev libbenchmark-dev libpcre2-dev python3-pytest python3-fsspec python3-pandas python3-dask mypy
   strace bfs fd-find tree dpkg-dev file mount e2fsprogs xfsprogs btrfs-progs fuse3 libfuse3-dev
 )
