@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 
+#include "pwalk/base/lies_below.h"
 #include "pwalk/image/image_writer.h"
 #include "pwalk/ipc/scan_directory.h"
 #include "scan_home.h"
@@ -175,9 +176,7 @@ Result<ResultsFilesystem> open_image_with(const std::string& path) {
   const auto images = kept_images(runtime_directory());
   if (!images) return tl::unexpected(images.error());
   return newest(*images, path, [&](const std::vector<std::string>& roots) {
-    return std::any_of(roots.begin(), roots.end(), [&](const std::string& root) {
-      return root == "/" || (path.starts_with(root) && (path.size() == root.size() || path[root.size()] == '/'));
-    });
+    return std::any_of(roots.begin(), roots.end(), [&](const std::string& root) { return lies_below(path, root); });
   });
 }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "ipc/image_tree.h"
+#include "pwalk/base/lies_below.h"
 
 namespace pwalk::image {
 namespace {

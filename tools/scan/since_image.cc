@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "pwalk/base/lies_below.h"
 #include "pwalk/ipc/kept_images.h"
 
 namespace pwalk::tools {
@@ -15,10 +16,6 @@ using schema::ColumnSet;
 /// What a directory is recognised by.
 constexpr ColumnSet kRecognised{Column::device, Column::inode, Column::mtime, Column::ctime};
 
-bool lies_in(const std::string& inner, const std::string& outer) {
-  return outer == "/" || (inner.starts_with(outer) && (inner.size() == outer.size() || inner[outer.size()] == '/'));
-}
-
 std::string names_of(ColumnSet columns) {
   std::string names;
   for (std::uint64_t left = columns.bits(); left != 0; left &= left - 1)
@@ -29,7 +26,7 @@ std::string names_of(ColumnSet columns) {
 Result<void> check_roots(const ScanPlan& plan) {
   for (std::size_t a = 0; a < plan.roots.size(); ++a)
     for (std::size_t b = 0; b < plan.roots.size(); ++b)
-      if (a != b && lies_in(plan.roots[a].path, plan.roots[b].path))
+      if (a != b && lies_below(plan.roots[a].path, plan.roots[b].path))
         return fail(EINVAL, fmt::format("--since takes roots that do not overlap; '{}' lies in '{}'", plan.roots[a].path,
                                         plan.roots[b].path));
   return {};
@@ -53,7 +50,7 @@ std::vector<std::string> notices_about(const std::string& image, const ResultsFi
   const auto& old_roots = before.facts().roots;
   for (const PlannedRoot& root : plan.roots)
     if (std::none_of(old_roots.begin(), old_roots.end(), [&](const std::string& old_root) {
-          return lies_in(root.path, old_root) || lies_in(old_root, root.path);
+          return lies_below(root.path, old_root) || lies_below(old_root, root.path);
         }))
       notices.push_back(fmt::format("'{}' has nothing of '{}', so all of it counts as added", image, root.path));
   return notices;

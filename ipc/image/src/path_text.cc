@@ -51,9 +51,4 @@ SplitPath split_path(std::string_view resolved) {
   return {resolved.substr(0, slash), resolved.substr(slash + 1)};
 }
 
-bool lies_below(std::string_view inner, std::string_view outer) {
-  if (outer == "/") return true;
-  return inner.substr(0, outer.size()) == outer && (inner.size() == outer.size() || inner[outer.size()] == '/');
-}
-
 }  // namespace pwalk::image

@@ -25,7 +25,4 @@ SplitPath split_path(std::string_view resolved);
 /// How batches name the directory that has this resolved path.
 inline std::string_view as_directory(std::string_view resolved) { return resolved == "/" ? "" : resolved; }
 
-/// `inner` is `outer` or lies below it; both resolved.
-bool lies_below(std::string_view inner, std::string_view outer);
-
 }  // namespace pwalk::image

@@ -8,6 +8,7 @@
 #include "facts_codec.h"
 #include "listing.h"
 #include "path_text.h"
+#include "pwalk/base/lies_below.h"
 
 namespace pwalk {
 
@@ -31,7 +32,7 @@ bool roots_overlap(const std::vector<std::string>& roots) {
                                         [&](char x, char y) { return key(x) < key(y); });
   });
   for (std::size_t i = 1; i < sorted.size(); ++i)
-    if (image::lies_below(sorted[i], sorted[i - 1])) return true;
+    if (lies_below(sorted[i], sorted[i - 1])) return true;
   return false;
 }
 
@@ -350,7 +351,7 @@ Result<void> ResultsFilesystem::Snapshot::collect(std::string_view directory, Li
 
 bool ResultsFilesystem::Snapshot::covers(std::string_view path) const {
   return std::any_of(facts_.roots.begin(), facts_.roots.end(),
-                     [&](const std::string& root) { return image::lies_below(path, root); });
+                     [&](const std::string& root) { return lies_below(path, root); });
 }
 
 }  // namespace pwalk

@@ -5,6 +5,7 @@
 #include <new>
 #include <utility>
 
+#include "pwalk/base/lies_below.h"
 #include "pwalk/image/tree_walk.h"
 #include "row_difference.h"
 
@@ -267,11 +268,8 @@ void ChangesSink::forget(const std::string& path) {
 
 /// A root's own row lies in the directory above it.
 bool ChangesSink::is_in_a_root(std::string_view directory) const {
-  return std::any_of(plan_.roots.begin(), plan_.roots.end(), [&](const PlannedRoot& root) {
-    const std::string_view top = root.path;
-    if (top == "/") return true;
-    return directory.starts_with(top) && (directory.size() == top.size() || directory[top.size()] == '/');
-  });
+  return std::any_of(plan_.roots.begin(), plan_.roots.end(),
+                     [&](const PlannedRoot& root) { return lies_below(directory, root.path); });
 }
 
 ChangeCounts ChangesSink::counts() const {

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <shared_mutex>
 
+#include "pwalk/base/lies_below.h"
 #include "run/preload/image_lock.h"
 #include "run/run_environment.h"
 
@@ -21,11 +22,6 @@ constexpr int kCannotStart = 3;
   std::string line = "pwalk run: " + error.message() + "\n";
   static_cast<void>(!::write(STDERR_FILENO, line.data(), line.size()));
   ::_exit(kCannotStart);
-}
-
-bool is_below(std::string_view path, std::string_view directory) {
-  if (directory == "/") return true;
-  return path.starts_with(directory) && (path.size() == directory.size() || path[directory.size()] == '/');
 }
 
 /// Where this library itself was loaded from.
@@ -74,13 +70,13 @@ void ScannedTree::find_ancestors(const std::string& root) {
 
 bool ScannedTree::covers(std::string_view path) const {
   for (const std::string& root : results_.facts().roots)
-    if (is_below(path, root)) return true;
+    if (lies_below(path, root)) return true;
   return false;
 }
 
 bool ScannedTree::leads_to(std::string_view path) const {
   for (const std::string& root : results_.facts().roots)
-    if (is_below(root, path)) return true;
+    if (lies_below(root, path)) return true;
   return false;
 }
 
