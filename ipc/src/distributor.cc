@@ -31,6 +31,14 @@ void wake(const std::vector<std::shared_ptr<Seat>>& sleepers) {
   for (const auto& seat : sleepers) futex_wake(seat->memory.header().bell.bell);
 }
 
+/// After a fence that is the partner of announce_sleep().
+void wake_if_asleep(const Seat& seat) {
+  auto& bell = seat.memory.header().bell;
+  if (!must_ring<Atomics>(bell)) return;
+  ring<Atomics>(bell);
+  futex_wake(bell.bell);
+}
+
 }  // namespace
 
 Distributor::Distributor(std::span<std::byte> pool, ControlMemory& control)
@@ -497,9 +505,7 @@ void Distributor::end(Group& group, GroupState state) {
 void Distributor::wake_members(const Group& group) {
   Atomics::fence_seq_cst();  // partner: announce_sleep()
   for (const Seat* seat : group.members) {
-    if (!seat || !must_ring<Atomics>(seat->memory.header().bell)) continue;
-    ring<Atomics>(seat->memory.header().bell);
-    futex_wake(seat->memory.header().bell.bell);
+    if (seat) wake_if_asleep(*seat);
   }
 }
 
@@ -520,9 +526,7 @@ void Distributor::tell(Seat& seat, MemberNotice notice) {
   // Pairs with the acquire in ConsumerSession::conclude_if_group_is_over.
   Atomics::store_release(seat.memory.header().notice, std::uint32_t(notice));
   Atomics::fence_seq_cst();  // partner: announce_sleep()
-  if (!must_ring<Atomics>(seat.memory.header().bell)) return;
-  ring<Atomics>(seat.memory.header().bell);
-  futex_wake(seat.memory.header().bell.bell);
+  wake_if_asleep(seat);
 }
 
 /// Everything was published and has been claimed. Members that ask for more while they keep
