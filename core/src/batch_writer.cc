@@ -1,18 +1,6 @@
 #include "batch_writer.h"
 
-#include <algorithm>
-
 namespace pwalk {
-namespace {
-
-schema::BatchLimits limits_for(const ScanPlan& plan, const BatchSink& sink) {
-  schema::BatchLimits limits;
-  limits.rows = std::min(plan.options.batch.batch_size, schema::EntryBatchBuilder::kMaxRows);
-  limits.bytes = std::min(limits.bytes, sink.max_batch_bytes());
-  return limits;
-}
-
-}  // namespace
 
 BatchWriter::BatchWriter(unsigned worker, const ScanPlan& plan, BatchSink& sink, const sys::Calls& calls,
                          WorkerStats& stats)
@@ -22,7 +10,7 @@ BatchWriter::BatchWriter(unsigned worker, const ScanPlan& plan, BatchSink& sink,
       stats_(stats),
       most_bytes_(sink.max_batch_bytes()),
       age_limit_ns_(std::uint64_t{plan.options.batch.batch_age_ms} * 1'000'000),
-      builder_(plan.columns, limits_for(plan, sink)) {}
+      builder_(plan.columns, plan.batch_limits(sink.max_batch_bytes())) {}
 
 void BatchWriter::enter(std::string_view path, std::uint64_t inode) {
   path_ = path;

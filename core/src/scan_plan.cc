@@ -379,6 +379,13 @@ class PlanResolver {
 
 }  // namespace
 
+schema::BatchLimits ScanPlan::batch_limits(std::size_t most_bytes) const {
+  schema::BatchLimits limits;
+  limits.rows = std::min(options.batch.batch_size, schema::EntryBatchBuilder::kMaxRows);
+  limits.bytes = std::min(limits.bytes, most_bytes);
+  return limits;
+}
+
 std::string ScanPlan::explain() const {
   std::string text;
   for (const Decision& decision : decisions) {

@@ -425,9 +425,7 @@ void Worker::repeat_rows(Visit& visit, int fd) {
 void Worker::repeat_row(Visit& visit, Entry& entry) {
   entry.depth = visit.node->depth() + 1;
   emit(visit, entry);
-  if (++names_since_look_ < kNamesPerLook) return;
-  names_since_look_ = 0;
-  writer_.flush_if_old();
+  look_at_age(false);
 }
 
 // Its times say what became of it.
@@ -678,10 +676,13 @@ void Worker::report(Visit& visit) {
   const bool enter = may_enter(visit, found, identity, entry);
   if (walk_.control && entry.type == 'l') tell_link_to_directory(fd, found, entry);
   if (emit(visit, entry) && enter) queue(visit, found, identity, changed_of(entry));
-  if (++names_since_look_ >= kNamesPerLook || tuning_.profile != Profile::local) {
-    names_since_look_ = 0;
-    writer_.flush_if_old();
-  }
+  look_at_age(tuning_.profile != Profile::local);
+}
+
+[[gnu::always_inline]] inline void Worker::look_at_age(bool at_each_name) {
+  if (++names_since_look_ < kNamesPerLook && !at_each_name) return;
+  names_since_look_ = 0;
+  writer_.flush_if_old();
 }
 
 [[gnu::always_inline]] inline Entry Worker::blank_entry(std::string_view name, std::uint32_t depth) const {

@@ -111,6 +111,7 @@ class Worker {
 
   // one name; inline into one frame, see AttributeReader::read()
   void take_name(Visit& visit, int fd, const Dirent& found);
+  void look_at_age(bool at_each_name);
   [[gnu::noinline]] void take_names(Visit& visit, int fd, std::span<const Dirent> names);
   bool leaves_out(const Dirent& found);
   int ask_first(int fd, const char* name, int flags, unsigned mask, struct ::statx& answer);

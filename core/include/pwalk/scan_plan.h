@@ -9,6 +9,7 @@
 #include "pwalk/base/result.h"
 #include "pwalk/scan_options.h"
 #include "pwalk/schema/columns.h"
+#include "pwalk/schema/entry_batch_builder.h"
 
 namespace pwalk {
 
@@ -74,6 +75,9 @@ struct ScanPlan {
   bool waits_for_servers() const {
     return std::any_of(roots.begin(), roots.end(), [](const PlannedRoot& root) { return root.profile != Profile::local; });
   }
+
+  /// When a batch is full that goes to a sink which takes at most so many bytes.
+  schema::BatchLimits batch_limits(std::size_t most_bytes) const;
 
   /// For people: one decision per line, aligned. Control bytes are escaped.
   std::string explain() const;

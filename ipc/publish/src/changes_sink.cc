@@ -18,13 +18,6 @@ using schema::EntryBatchView;
 
 constexpr std::align_val_t kBatchAlignment{64};
 
-schema::BatchLimits limits_for(const ScanPlan& plan, const LaneSink& lanes) {
-  schema::BatchLimits limits;
-  limits.rows = std::min(plan.options.batch.batch_size, schema::EntryBatchBuilder::kMaxRows);
-  limits.bytes = std::min(limits.bytes, lanes.max_batch_bytes());
-  return limits;
-}
-
 void free_aligned(std::byte* bytes) { ::operator delete(bytes, kBatchAlignment); }
 
 /// A name that is gone: what it was called, and that it was a directory or something else.
@@ -62,7 +55,7 @@ std::string path_of(std::string_view directory, std::string_view name) {
 }  // namespace
 
 ChangesSink::Desk::Desk(const ScanPlan& plan, LaneSink& lanes, unsigned worker)
-    : copy(nullptr, free_aligned), writer(plan.columns, limits_for(plan, lanes), lanes, worker) {}
+    : copy(nullptr, free_aligned), writer(plan.columns, plan.batch_limits(lanes.max_batch_bytes()), lanes, worker) {}
 
 std::span<const std::byte> ChangesSink::Desk::aligned(std::span<const std::byte> bytes) {
   if (capacity < bytes.size()) {
