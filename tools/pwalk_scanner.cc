@@ -26,9 +26,10 @@ int refuse(std::string_view why) {
 
 /// IMAGE of --since: wrong words, or something that cannot be read.
 int refuse_image(const Error& error) {
+  const bool names_no_image = error.code == ENOENT || error.code == EMLINK;
   const bool is_line = error.code == EINVAL || error.code == EPROTO;
-  say(kProgram, is_line ? escaped(error.what) : "--since: " + escaped(error.code == ENOENT || error.code == EMLINK ? error.what : error.message()));
-  return error.code == EINVAL || error.code == ENOENT || error.code == EMLINK ? kUsage : kCutShort;
+  say(kProgram, is_line ? escaped(error.what) : "--since: " + escaped(names_no_image ? error.what : error.message()));
+  return error.code == EINVAL || names_no_image ? kUsage : kCutShort;
 }
 
 /// Help, version and the like: what is printed instead of walking. nullopt: none of it.

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <vector>
 
 namespace pwalk::schema {
 namespace {
@@ -49,6 +50,18 @@ TEST(ColumnSet, IsASet) {
   set.erase(Column::flags);
   EXPECT_TRUE(set.empty());
   EXPECT_EQ(ColumnSet::all().size(), kColumnCount);
+}
+
+TEST(ColumnSet, GoesThroughItsColumnsInAscendingOrder) {
+  const auto gone_through = [](ColumnSet set) {
+    std::vector<Column> columns;
+    for (const Column column : set) columns.push_back(column);
+    return columns;
+  };
+  EXPECT_EQ(gone_through({Column::target, Column::flags, Column::size}),
+            (std::vector{Column::size, Column::flags, Column::target}));
+  EXPECT_TRUE(gone_through({}).empty());
+  EXPECT_EQ(gone_through(ColumnSet::all()).size(), kColumnCount);
 }
 
 }  // namespace

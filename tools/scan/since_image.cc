@@ -18,8 +18,7 @@ constexpr ColumnSet kRecognised{Column::device, Column::inode, Column::mtime, Co
 
 std::string names_of(ColumnSet columns) {
   std::string names;
-  for (std::uint64_t left = columns.bits(); left != 0; left &= left - 1)
-    names.append(names.empty() ? "" : ", ").append(schema::name_of(Column(std::countr_zero(left))));
+  for (const Column column : columns) names.append(names.empty() ? "" : ", ").append(schema::name_of(column));
   return names;
 }
 

@@ -25,8 +25,8 @@ ColumnSet compared_columns(ColumnSet before, ColumnSet after) {
 }
 
 bool differs(const EntryRef& before, const EntryRef& after, ColumnSet columns) {
-  for (std::uint64_t left = columns.bits(); left != 0; left &= left - 1)
-    if (differs_in(before, after, Column(std::countr_zero(left)))) return true;
+  for (const Column column : columns)
+    if (differs_in(before, after, column)) return true;
   return false;
 }
 

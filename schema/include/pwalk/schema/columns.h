@@ -158,6 +158,23 @@ class ColumnSet {
   friend constexpr ColumnSet operator-(ColumnSet a, ColumnSet b) { return ColumnSet(a.bits_ & ~b.bits_); }
   constexpr bool operator==(const ColumnSet&) const = default;
 
+  /// Goes through the columns in ascending order.
+  class Iterator {
+   public:
+    explicit constexpr Iterator(std::uint64_t left) : left_(left) {}
+    constexpr Column operator*() const { return Column(std::countr_zero(left_)); }
+    constexpr Iterator& operator++() {
+      left_ &= left_ - 1;
+      return *this;
+    }
+    constexpr bool operator==(const Iterator&) const = default;
+
+   private:
+    std::uint64_t left_;  ///< bits of the columns that are still to come
+  };
+  constexpr Iterator begin() const { return Iterator(bits_); }
+  constexpr Iterator end() const { return Iterator(0); }
+
  private:
   explicit constexpr ColumnSet(std::uint64_t bits) : bits_(bits) {}
 
