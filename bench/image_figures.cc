@@ -2,6 +2,7 @@
 // cost, how long opening and looking up take.
 //
 //   image_figures [--file FILE] [--lookups N] [--threads N] PATH...
+//   image_figures --image FILE [--lookups N]              asks an image that is there
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -86,12 +87,14 @@ void quantiles(const char* what, std::vector<double>& ns) {
 }
 
 /// Lookups in a handle nobody has used: checks of pages and batches are in the figures.
+/// The text of the path is the caller's and in its cache, as if it had just been made.
 void look_up(const std::string& file, const std::vector<std::string>& paths, std::size_t lookups, const char* what) {
   const auto results = must(pwalk::ResultsFilesystem::open(file));
   std::mt19937_64 random(1);
   std::vector<double> ns;
+  std::string path;
   for (std::size_t i = 0; i < lookups; ++i) {
-    const std::string& path = paths[random() % paths.size()];
+    path = paths[random() % paths.size()];
     const auto from = Clock::now();
     const auto entry = results.stat(path);
     ns.push_back(since(from) * 1e9);
@@ -118,22 +121,21 @@ std::vector<std::string> walk_all(const std::string& file, const std::vector<std
   return paths;
 }
 
-}  // namespace
+/// Opens it, goes through it and looks up random paths of it.
+void ask(const std::string& file, std::size_t lookups) {
+  const auto opening = Clock::now();
+  const auto results = must(pwalk::ResultsFilesystem::open(file));
+  std::printf("open             %8.3f ms\n", since(opening) * 1e3);
+  const auto& totals = results.totals();
+  std::printf("entries          %8llu in %llu directories, %llu batches\n", (unsigned long long)totals.rows,
+              (unsigned long long)totals.records, (unsigned long long)totals.batches);
+  std::printf("bytes per entry  %8.2f\n", double(results.bytes()) / double(totals.rows));
+  const auto paths = walk_all(file, results.facts().roots);
+  look_up(file, paths, lookups, "stat, cold");
+  look_up(file, paths, lookups, "stat, again");
+}
 
-int main(int count, char** words) {
-  std::string file = "/dev/shm/image_figures." + std::to_string(::getpid());
-  std::size_t lookups = 200'000;
-  pwalk::ScanOptions options;
-  std::vector<std::string> roots;
-  for (int at = 1; at < count; ++at) {
-    const std::string word = words[at];
-    if (word == "--file" && at + 1 < count) file = words[++at];
-    else if (word == "--lookups" && at + 1 < count) lookups = std::strtoull(words[++at], nullptr, 10);
-    else if (word == "--threads" && at + 1 < count) options.threads.auto_tune = false, options.threads.max_threads = unsigned(std::atoi(words[++at]));
-    else roots.push_back(word);
-  }
-  if (roots.empty()) give_up("which PATH?");
-
+void walk_and_build(const std::string& file, const pwalk::ScanOptions& options, const std::vector<std::string>& roots) {
   auto plan = must(pwalk::resolve_plan(options, roots));
   pwalk::image::ScanFacts facts;
   for (const auto& root : plan.roots) facts.roots.push_back(root.path);
@@ -144,21 +146,28 @@ int main(int count, char** words) {
   must(scanner.start());
   scanner.wait();
   std::printf("walk alone       %8.1f ms\n", since(from) * 1e3);
-
   build(file, facts, sink);
-  const auto opening = Clock::now();
-  const auto results = must(pwalk::ResultsFilesystem::open(file));
-  const double opened = since(opening);
-  const auto& totals = results.totals();
-  std::size_t batch_bytes = 0;
-  for (const auto& kept : sink.kept()) batch_bytes += kept.size;
-  std::printf("open             %8.3f ms\n", opened * 1e3);
-  std::printf("entries          %8llu in %llu directories, %llu batches\n", (unsigned long long)totals.rows,
-              (unsigned long long)totals.records, (unsigned long long)totals.batches);
-  std::printf("bytes per entry  %8.2f, of which batches %.2f\n", double(results.bytes()) / double(totals.rows),
-              double(batch_bytes) / double(totals.rows));
-  const auto paths = walk_all(file, facts.roots);
-  look_up(file, paths, lookups, "stat, cold");
-  look_up(file, paths, lookups, "stat, again");
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  std::string file = "/dev/shm/image_figures." + std::to_string(::getpid());
+  std::size_t lookups = 200'000;
+  pwalk::ScanOptions options;
+  std::string image;
+  std::vector<std::string> roots;
+  for (int at = 1; at < count; ++at) {
+    const std::string word = words[at];
+    if (word == "--image" && at + 1 < count) image = words[++at];
+    else if (word == "--file" && at + 1 < count) file = words[++at];
+    else if (word == "--lookups" && at + 1 < count) lookups = std::strtoull(words[++at], nullptr, 10);
+    else if (word == "--threads" && at + 1 < count) options.threads.auto_tune = false, options.threads.max_threads = unsigned(std::atoi(words[++at]));
+    else roots.push_back(word);
+  }
+  if (!image.empty()) return ask(image, lookups), 0;
+  if (roots.empty()) give_up("which PATH?");
+  walk_and_build(file, options, roots);
+  ask(file, lookups);
   ::unlink(file.c_str());
 }

@@ -19,16 +19,17 @@ bool lies_in(const ImageFile& file, std::uint64_t offset, std::uint64_t count, s
          count <= (file.bytes() - offset) / each;
 }
 
-/// Where a sorted row of `count` hashes first reaches `hash`. Hashes are uniform, so
-/// a proportional guess is off by a few places; from there it walks.
-template <class Hash>
-std::uint32_t first_not_below(const Hash* hashes, std::uint32_t count, Hash hash) {
-  if (count == 0 || hash <= hashes[0]) return 0;
-  if (hash > hashes[count - 1]) return count;
-  const double share = double(hash - hashes[0]) / double(hashes[count - 1] - hashes[0]);
+/// Where a page's sorted hashes first reach `hash`. Hashes are uniform, so a
+/// proportional guess between `least` and `most`, what the fences say of the page's
+/// first and last, is off by a few places; from there it walks. The page's ends are
+/// not looked at: they would be two more lines that are not in the cache.
+std::uint32_t first_not_below(const layout::DirectoryPage& page, std::uint32_t count, std::uint64_t hash,
+                              std::uint64_t least, std::uint64_t most) {
+  const double share = hash <= least ? 0 : hash >= most ? 1 : double(hash - least) / double(most - least);
   auto at = std::min(std::uint32_t(share * count), count - 1);
-  while (at > 0 && hashes[at - 1] >= hash) --at;
-  while (at < count && hashes[at] < hash) ++at;
+  __builtin_prefetch(&page.locators[at]);  // needed next, and not near the hashes
+  while (at > 0 && page.hashes[at - 1] >= hash) --at;
+  while (at < count && page.hashes[at] < hash) ++at;
   return at;
 }
 
@@ -56,8 +57,7 @@ Result<void> PageTable<Page>::check(std::uint64_t number) const {
   const auto& page = *reinterpret_cast<const Page*>(file_->at(offset));
   if (checksum(bytes_of(page).subspan(sizeof(std::uint64_t)), offset) != page.header.checksum)
     return file_->damaged(offset, "the index page does not match its checksum");
-  const std::uint64_t expected = std::min<std::uint64_t>(Page::kCapacity, entries_ - number * Page::kCapacity);
-  if (page.header.entries != expected) return file_->damaged(offset, "the index page has a wrong number of entries");
+  if (page.header.entries != entries_in(number)) return file_->damaged(offset, "the index page has a wrong number of entries");
   checked_[number].store(1, std::memory_order_release);  // pairs with the acquire in page()
   return {};
 }
@@ -117,9 +117,9 @@ Result<bool> SegmentReader::Cursor::next(layout::Locator& into) {
       auto page = table.page(page_);
       if (!page) return tl::unexpected(page.error());
       loaded_ = *page;
-      at_ = first_not_below(loaded_->hashes, loaded_->header.entries, hash_);
+      at_ = first_not_below(*loaded_, table.entries_in(page_), hash_, segment_->fences_[page_], segment_->last_hash_near(page_));
     }
-    if (at_ < loaded_->header.entries) {
+    if (at_ < table.entries_in(page_)) {
       if (loaded_->hashes[at_] != hash_) return false;
       into = loaded_->locators[at_++];
       return true;

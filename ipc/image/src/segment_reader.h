@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -22,6 +23,10 @@ class PageTable {
   std::uint64_t entries() const { return entries_; }
   std::uint64_t pages() const { return pages_; }
   std::uint64_t offset_of(std::uint64_t page) const { return offset_ + page * layout::kPageBytes; }
+  /// How many entries a page has; page() holds its header against this. At least 1.
+  std::uint32_t entries_in(std::uint64_t page) const {
+    return std::uint32_t(std::min<std::uint64_t>(Page::kCapacity, entries_ - page * Page::kCapacity));
+  }
   /// Requires number < pages(). EPROTO: damaged; EIO.
   Result<const Page*> page(std::uint64_t number) const;
 
@@ -85,6 +90,10 @@ class SegmentReader {
         directories_(file, row.directories_offset, row.directory_entries) {}
   Result<void> load_fences();
   Result<void> load_batch_table();
+  /// About the last hash of a directory page: where the next one begins.
+  std::uint64_t last_hash_near(std::uint64_t page) const {
+    return page + 1 < fences_.size() ? fences_[page + 1] : ~std::uint64_t{0};
+  }
   Result<std::uint32_t> name_hash_at(std::uint64_t entry) const;
 
   ImageFile* file_;

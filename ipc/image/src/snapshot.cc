@@ -266,6 +266,7 @@ Result<bool> ResultsFilesystem::Snapshot::run_of(const layout::Locator& locator,
   const std::uint32_t rows = locator.rows(), first = rows ? locator.first_row() : 0;
   const auto wrong = [&] { return file_->damaged(0, "an index entry does not fit batch " + std::to_string(locator.batch())); };
   if (rows > in.rows() || first > in.rows() - rows) return wrong();
+  __builtin_prefetch(&in.name_offsets()[first]);  // wanted once the path was compared
   const auto numbers = in.directory_index();
   const std::uint32_t number = rows ? std::uint32_t(numbers[first]) : locator.directory();
   if (number >= in.directory_count() || (rows && std::uint32_t(numbers[first + rows - 1]) != number)) return wrong();
