@@ -293,8 +293,10 @@ def test_what_cannot_be_read_is_told_and_not_called_gone(rescans):
         new, stream, summary, _ = rescans.since(old, code=1)
     finally:
         (stage.tree / "closed").chmod(0o755)
-    assert [(row["path"], row.get("record"), row["error"]) for row in stream] == [
-        (str(stage.tree / "closed"), None, 0), (str(stage.tree / "closed"), "directory", 13)]
+    # In either order: who opens the directory need not be who met its entry.
+    assert {(row["path"], row.get("record"), row["error"]) for row in stream} == {
+        (str(stage.tree / "closed"), None, 0), (str(stage.tree / "closed"), "directory", 13)}
+    assert len(stream) == 2
     assert summary["errors"] == 1
     assert summary["changes"] == {"added": 0, "changed": 1, "removed": 0, "unchanged": 1, "directories_not_read": 0}
 
