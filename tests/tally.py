@@ -13,6 +13,7 @@ import importlib.util
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from typing import NamedTuple
@@ -52,6 +53,11 @@ def io_uring_allowed() -> bool:
     return not disabled.exists() or disabled.read_text().strip() == "0"
 
 
+def may_trace() -> bool:
+    """A sandbox may forbid ptrace(2)."""
+    return shutil.which("strace") is not None and subprocess.run(["strace", "-o", os.devnull, "true"], capture_output=True).returncode == 0
+
+
 def active_lsms() -> list[str]:
     names = pathlib.Path("/sys/kernel/security/lsm")
     return names.read_text().split(",") if names.exists() else []
@@ -69,6 +75,7 @@ LACKS = {
     "io-uring": lambda: not io_uring_allowed(),
     "bpf-lsm": lambda: os.geteuid() != 0 or "bpf" not in active_lsms(),
     "git-checkout": lambda: not (HERE.parent / ".git").exists(),
+    "strace": lambda: not may_trace(),
     "torch": lambda: importlib.util.find_spec("torch") is None,
     "mypy": lambda: shutil.which("mypy") is None,
     "libduckdb": lambda: not list(HERE.parent.glob("build/*/npm/node_modules/@duckdb/*/libduckdb.so")),

@@ -299,10 +299,16 @@ class PlanResolver {
                                             nodes.size() == 1 ? "" : "s");
     decide("CPUs", places_text(), machine);
     plan_.local_memory = asked.prefer_local_numa && nodes.size() > 1 && has_numa_memory();
-    if (nodes.size() > 1)
-      decide("memory", plan_.local_memory ? "on each thread's node" : "as the kernel places it",
-             !asked.prefer_local_numa ? "--no-prefer-local-numa" : plan_.local_memory ? "libnuma" : "without libnuma");
+    explain_memory(nodes.size());
     return {};
+  }
+
+  void explain_memory(std::size_t nodes) {
+    if (plan_.local_memory) return decide("memory", "on each thread's node", "libnuma");
+    decide("memory", "as the kernel places it",
+           !plan_.options.threads.prefer_local_numa ? "--no-prefer-local-numa"
+           : nodes < 2                              ? "there is one NUMA node"
+                                                    : "without libnuma");
   }
 
   std::string places_text() const {
@@ -354,6 +360,9 @@ class PlanResolver {
     explain_attributes();
     if (const auto& most = plan_.options.etiquette.max_ops_per_second)
       decide("system calls", fmt::format("at most {} in a second", *most), "--max-ops-per-second");
+    const double patience = plan_.options.etiquette.hang_timeout.value;
+    decide("hanging directories", patience > 0 ? fmt::format("given up after {:g} s", patience) : "waited for without an end",
+           "--hang-timeout");
     decide("access times", asked.use_noatime ? "of directories left alone where that is allowed" : "of directories as the mount has it",
            asked.use_noatime ? "O_NOATIME until it is refused" : "--no-use-noatime");
     decide("waiting directories", fmt::format("{} MiB", plan_.frontier_bytes >> 20),
