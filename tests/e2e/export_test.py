@@ -40,9 +40,9 @@ def image(stage):
     return file
 
 
-def export(stage, image, name: str, **options) -> pathlib.Path:
+def export(stage, image, name: str, *words: str, **options) -> pathlib.Path:
     file = stage.base / name
-    done = stage.pwalk("export", image, "-o", file, **options)
+    done = stage.pwalk("export", image, "-o", file, *words, **options)
     assert done.code in (0, 1), done.err
     assert not (stage.base / f"{name}.partial").exists()
     return file
@@ -110,6 +110,44 @@ def test_arrow_has_the_columns_that_were_asked_for(stage, node_modules):
     assert names == ["path", "size"] and [os.fsencode(stage.tree / "file").hex(), "3"] in rows
 
 
+CHOSEN = "size,path,name,directory,mtime,target"  # numbers, texts that are put together, and one of the batch's own
+
+
+@pytest.fixture
+def image_of_links(stage):
+    (stage.tree / "file").write_bytes(b"123")
+    (stage.tree / "link").symlink_to("file")
+    image = stage.base / "image"
+    assert stage.scanner("--quiet", "--columns", "type,size,mtime,target", "--save", image, stage.tree).finish().code == 0
+    return image
+
+
+def chosen_rows(stage) -> set[tuple]:
+    """What every format should have of the columns CHOSEN, as text."""
+    tree = os.fsdecode(stage.tree)
+    row = lambda path, target: (str(os.lstat(path).st_size), str(path), path.name, str(path.parent), str(os.lstat(path).st_mtime_ns), target)
+    return {row(pathlib.Path(tree), ""), row(pathlib.Path(tree) / "file", ""), row(pathlib.Path(tree) / "link", "file")}
+
+
+def test_text_formats_have_the_columns_that_were_asked_for(stage, image_of_links):
+    table = export(stage, image_of_links, "out.csv", "--columns", CHOSEN).read_text().splitlines()
+    assert table[0] == CHOSEN and set(map(tuple, csv.reader(table[1:]))) == chosen_rows(stage)
+    objects = [json.loads(line) for line in export(stage, image_of_links, "out.jsonl", "--columns", CHOSEN).read_text().splitlines()]
+    rows = [row for row in objects if row.get("record") != "directory"]
+    assert all(sorted(row) == sorted(CHOSEN.split(",")) for row in rows)
+    text = lambda value: "" if value is None else str(value)
+    assert {tuple(text(row[name]) for name in CHOSEN.split(",")) for row in rows} == chosen_rows(stage)
+
+
+def test_arrow_file_has_the_columns_that_were_asked_for(stage, image_of_links, node_modules):
+    file = export(stage, image_of_links, "out.arrow", "--columns", CHOSEN)
+    printed = subprocess.run(["node", HERE / "read_arrow.cjs", node_modules, file], capture_output=True, check=True, timeout=PATIENCE)
+    names, *rows = map(json.loads, printed.stdout.splitlines())
+    assert names == CHOSEN.split(",")
+    text = lambda value: bytes.fromhex(value).decode()
+    assert {(row[0], *map(text, row[1:4]), row[4], text(row[5] or "")) for row in rows} == chosen_rows(stage)
+
+
 def test_arrow_has_the_columns_that_were_fetched(stage, node_modules):
     (stage.tree / "file").write_bytes(b"")
     image = stage.base / "image"
@@ -146,6 +184,21 @@ def test_duckdb_writes_and_reads_parquet(stage, image, duckdb_library):
     assert sorted(back, key=repr) == rows_of_csv(export(stage, image, "out.csv")), f"PWALK_TEST_SEED={SEED}"
 
 
+def test_parquet_has_the_columns_that_were_asked_for(stage, image_of_links, duckdb_library):
+    environment = dict(stage.environment, PWALK_LIBDUCKDB=str(duckdb_library))
+    file = export(stage, image_of_links, "out.parquet", "--columns", CHOSEN, env=environment)
+    table = stage.base / "back.csv"
+    database = libduckdb.Database(duckdb_library, 2)
+    try:
+        database.query(f"COPY (SELECT column_name FROM (DESCRIBE SELECT * FROM '{file}')) TO '{stage.base / 'names'}' (HEADER false)")
+        database.query(f"COPY (SELECT size, decode(path), decode(name), decode(directory), epoch_ns(mtime), decode(target) FROM '{file}') "
+                       f"TO '{table}' (HEADER false)")
+    finally:
+        database.close()
+    assert (stage.base / "names").read_text().split() == CHOSEN.split(",")
+    assert set(map(tuple, csv.reader(table.read_text().splitlines()))) == chosen_rows(stage)
+
+
 def test_without_duckdb_one_line_says_so(stage, image):
     done = stage.pwalk("export", image, "-o", stage.base / "out.parquet", env=dict(stage.environment, PWALK_LIBDUCKDB="/nowhere/libduckdb.so"))
     assert done.code == 3 and "PWALK_LIBDUCKDB" in done.err and len(done.err.splitlines()) == 1
@@ -161,6 +214,17 @@ def test_what_fails_leaves_the_old_file(stage, image):
     assert file.read_text() == "old" and not (stage.base / "out.csv.partial").exists()
 
 
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_only_a_regular_file_is_replaced(stage, image, make):
+    file = stage.base / "out.csv"
+    make(file)
+    done = stage.pwalk("export", image, "-o", file)
+    assert done.code == 3 and "only a regular file is replaced" in done.err and len(done.err.splitlines()) == 1
+    saved = stage.scanner("--quiet", "--save", file, stage.tree).finish()
+    assert saved.code == 3 and "only a regular file is replaced" in saved.err and len(saved.err.splitlines()) == 1
+    assert not file.is_file() and not (stage.base / "out.csv.partial").exists()
+
+
 def test_a_live_scan_is_exported(stage):
     for number in range(100):
         (stage.tree / str(number)).write_bytes(b"x" * number)
@@ -173,6 +237,7 @@ def test_a_live_scan_is_exported(stage):
 
 @pytest.mark.parametrize("words, said", [
     ([], "no FILE given"), (["-o", "out.txt"], ".parquet"), (["nothing", "-o", "out.csv"], "nothing"), (["a", "b", "-o", "out.csv"], "one argument too many"),
+    (["-o", "out.csv", "--columns", "size,nothing"], "there is no column 'nothing'"), (["-o", "out.csv", "--columns", "size,size"], "size stands there twice"),
 ])
 def test_misuse_is_one_line(stage, words, said):
     done = stage.pwalk("export", *words, cwd=stage.base)

@@ -11,6 +11,10 @@ run pwalk tail --columns size
 run pwalk tail --format null --columns size
 run pwalk tail --format csv --columns sizes
 run pwalk tail --format csv --columns size,,name
+run pwalk tail --format csv --columns size,name,size
+run pwalk export home
+run pwalk export home -o file.txt
+run pwalk export home -o file.csv --columns sizes
 run pwalk tail --start middle
 run pwalk tail --timeout soon
 run pwalk tail --timeout -1

@@ -24,6 +24,23 @@ TEST(OutputColumnTest, unknown_and_empty_names_are_refused_with_all_that_are_all
   }
 }
 
+TEST(OutputColumnTest, what_is_wrong_is_named) {
+  EXPECT_THAT(parse_output_columns("size,sizes\n").error().what, testing::StartsWith("there is no column 'sizes\\n'; allowed are"));
+  const auto twice = parse_output_columns("size,name,size");
+  ASSERT_FALSE(twice);
+  EXPECT_EQ(twice.error().code, EINVAL);
+  EXPECT_THAT(twice.error().what, testing::StartsWith("size stands there twice"));
+}
+
+TEST(OutputColumnTest, fetched_columns_are_those_that_there_are) {
+  schema::ColumnSet there;
+  there.insert(schema::Column::size);
+  there.insert(schema::Column::target);
+  std::vector<std::string_view> names;
+  for (const OutputColumn& column : fetched_columns(there)) names.push_back(column.name);
+  EXPECT_THAT(names, testing::ElementsAre("directory", "name", "size", "target"));
+}
+
 TEST(OutputColumnTest, every_column_of_a_batch_can_be_asked_for) {
   for (const auto& spec : schema::kColumns) {
     const auto columns = parse_output_columns(spec.name);

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "browse/place.h"
+#include "commands/column_choice.h"
 #include "commands/command.h"
 #include "commands/usage.h"
 #include "export/batch_source.h"
@@ -12,6 +13,7 @@
 #include "formats/failure_lines.h"
 #include "process/message.h"
 #include "process/signals.h"
+#include "pwalk/ipc/kept_images.h"
 #include "text/byte_output.h"
 #include "text/escape.h"
 
@@ -19,6 +21,7 @@ namespace pwalk::tools {
 
 struct ExportOptions {
   std::optional<std::string> output;
+  ColumnChoice columns;
 };
 
 namespace {
@@ -38,9 +41,10 @@ std::optional<ExportFormat> format_of(const std::string& file) {
   return std::nullopt;
 }
 
-std::unique_ptr<EntryWriter> writer_of(ExportFormat format) {
-  if (format == ExportFormat::arrow) return std::make_unique<ArrowWriter>(std::vector<OutputColumn>{}, ArrowLayout::file);
+std::unique_ptr<EntryWriter> writer_of(ExportFormat format, const std::vector<OutputColumn>& columns) {
+  if (format == ExportFormat::arrow) return std::make_unique<ArrowWriter>(columns, ArrowLayout::file);
   WriterOptions options;
+  options.columns = columns;
   options.format = format == ExportFormat::csv ? Format::csv : Format::jsonl;
   return make_entry_writer(options);
 }
@@ -66,19 +70,18 @@ Result<void> write_rows(BatchSource& source, EntryWriter& writer, int fd) {
   return output.flush();
 }
 
-Result<void> write_file(BatchSource& source, ExportFormat format, const std::string& file) {
+Result<void> write_file(BatchSource& source, ExportFormat format, const std::vector<OutputColumn>& columns, const std::string& file) {
   auto target = ExportFile::create(file);
   if (!target) return tl::unexpected(target.error());
-  auto written = format == ExportFormat::parquet ? export_parquet(source, target->partial())
-                                                 : write_rows(source, *writer_of(format), target->descriptor());
+  auto written = format == ExportFormat::parquet ? export_parquet(source, columns, target->partial())
+                                                 : write_rows(source, *writer_of(format, columns), target->descriptor());
   return written ? target->commit() : written;
 }
 
 int complain(const Error& error) {
   if (error.code == EINTR) return kCutShort;
-  const bool whole = error.code == ENOENT || error.code == EMLINK || error.code == EPROTO || error.code == ENOTSUP ||
-                     error.code == EBUSY || error.what.starts_with("DuckDB");
-  say(kProgram, escaped(whole ? error.what : error.message()));
+  const bool is_line = error.code == ENOTSUP || error.code == EBUSY || error.what.starts_with("DuckDB");
+  say(kProgram, escaped(is_line ? error.what : ipc::line_of_image_error(error)));
   return kCutShort;
 }
 
@@ -108,6 +111,7 @@ int run_export(int argc, const char* const* argv) {
   ExportOptions options;
   CommandLine command_line(kProgram, "[SCAN] -o FILE", "Writes every entry of a scan to a file; FILE is replaced when all is there.");
   command_line.add("Options", options, kExportSpecs);
+  command_line.add("Options", options.columns, kColumnSpecs);
   const std::vector<std::string> words = with_long_names(argc, argv);
   std::vector<const char*> pointers;
   for (const std::string& word : words) pointers.push_back(word.c_str());
@@ -118,11 +122,16 @@ int run_export(int argc, const char* const* argv) {
                                  : "no FILE given; it follows -o");
     return kUsage;
   }
+  const auto columns = options.columns.chosen();
+  if (!columns) {
+    say(kProgram, columns.error().what);
+    return kUsage;
+  }
   watch_signals();
   guard_against_truncation();
   auto source = BatchSource::open(command_line.arguments().empty() ? "" : command_line.arguments().front());
   if (!source) return complain(source.error());
-  if (const auto written = write_file(*source, *format, *options.output); !written) return complain(written.error());
+  if (const auto written = write_file(*source, *format, *columns, *options.output); !written) return complain(written.error());
   return finish(*source);
 }
 

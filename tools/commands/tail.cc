@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "browse/place.h"
+#include "commands/column_choice.h"
 #include "commands/command.h"
 #include "commands/dead_scans.h"
 #include "commands/entry_stream.h"
@@ -16,7 +17,7 @@
 namespace pwalk::tools {
 struct TailOptions {
   Format format = Format::text;
-  std::optional<std::string> columns;
+  ColumnChoice columns;
   std::optional<std::string> group;
   ipc::StartAt start = ipc::StartAt::first;
   std::optional<Seconds> timeout;
@@ -42,7 +43,6 @@ constexpr std::chrono::seconds kSilence{1};  ///< before it is said that a scan 
 
 constexpr std::tuple kTailSpecs{
     OptionSpec{"format", &TailOptions::format, "FORMAT", "text, csv, jsonl, null, pwalk-csv or arrow (text: paths; null: each ended by \\0; arrow: an IPC stream)"},
-    OptionSpec{"columns", &TailOptions::columns, "LIST", "these columns of csv, jsonl and arrow (comma-separated)"},
     OptionSpec{"group", &TailOptions::group, "NAME", "share the scan with all who name this group"},
     OptionSpec{"start", &TailOptions::start, "WHERE", "first entry, oldest that is still there, or now"},
     OptionSpec{"timeout", &TailOptions::timeout, "SECONDS", "wait so long for the scan to appear (default: for ever)"},
@@ -50,14 +50,11 @@ constexpr std::tuple kTailSpecs{
 
 /// The columns asked for; EINVAL with the line to print.
 Result<std::vector<OutputColumn>> wanted_columns(const TailOptions& options) {
-  if (!options.columns) return std::vector<OutputColumn>{};
-  if (options.format != Format::csv && options.format != Format::jsonl && options.format != Format::arrow)
+  const bool has_columns = options.format == Format::csv || options.format == Format::jsonl || options.format == Format::arrow;
+  if (options.columns.list && !has_columns)
     return fail(EINVAL, fmt::format("--columns: format {} has none; allowed with --format csv, jsonl and arrow",
                                     OptionValue<Format>::print(options.format)));
-  auto columns = parse_output_columns(*options.columns);
-  if (!columns)
-    return fail(EINVAL, fmt::format("--columns '{}': {}", escaped(*options.columns), columns.error().what));
-  return columns;
+  return options.columns.chosen();
 }
 
 ipc::AttachOptions attach_options(const std::string& scan, const TailOptions& options) {
@@ -124,6 +121,7 @@ int run_tail(int argc, const char* const* argv) {
   CommandLine command_line(kProgram, "[options] [SCAN]",
                            "Attaches to a scan, by name or root, and prints its entries until the end; or those of an image.");
   command_line.add("Options", options, kTailSpecs);
+  command_line.add("Options", options.columns, kColumnSpecs);
   if (auto code = parse_or_exit(command_line, argc, argv, 1)) return *code;
   auto columns = wanted_columns(options);
   if (!columns) {

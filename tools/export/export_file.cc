@@ -6,9 +6,12 @@
 
 #include <cstdio>
 
+#include "pwalk/base/replaceable_file.h"
+
 namespace pwalk::tools {
 
 Result<ExportFile> ExportFile::create(std::string file) {
+  if (auto fine = check_replaceable(file); !fine) return tl::unexpected(fine.error());
   const std::string partial = file + ".partial";
   UniqueFd fd(::open(partial.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666));
   if (!fd) return fail_errno("cannot write '" + partial + "'");

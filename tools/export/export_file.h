@@ -11,7 +11,7 @@ namespace pwalk::tools {
 /// ends before that leaves nothing.
 class ExportFile {
  public:
-  /// Errors: what open(2) says; EBUSY, somebody else is writing FILE.partial.
+  /// Errors: what open(2) says; EISDIR, EINVAL, FILE is there and no regular file; EBUSY, somebody else is writing FILE.partial.
   static Result<ExportFile> create(std::string file);
   ExportFile(ExportFile&& other) noexcept;
   ExportFile& operator=(ExportFile&&) = delete;

@@ -13,6 +13,8 @@
 namespace pwalk::tools {
 namespace {
 
+using Source = OutputColumn::Source;
+
 // DuckDB's C API, as far as it is used here. Its header is not needed to build, nor
 // the library to run anything else. States: 0 is success.
 using Handle = void*;
@@ -96,7 +98,8 @@ int type_of(const schema::ColumnSpec& spec) {
 /// What DuckDB calls to get rows. Nothing may be thrown into it.
 class RowFeed {
  public:
-  RowFeed(const DuckDb& api, BatchSource& source) : api_(api), source_(source) {}
+  RowFeed(const DuckDb& api, BatchSource& source, std::vector<OutputColumn> columns)
+      : api_(api), source_(source), columns_(std::move(columns)) {}
 
   /// The first batch says which columns there are.
   Result<void> begin() { return advance(); }
@@ -133,13 +136,9 @@ class RowFeed {
   }
 
   void add_columns(Handle info) {
-    columns_ = batch_ ? batch_->columns() : schema::ColumnSet::all() - schema::ColumnSet::opt_in();
-    add_column(info, "directory", kBlob);
-    add_column(info, "name", kBlob);
-    for (const schema::ColumnSpec& spec : schema::kColumns)
-      if (columns_.has(spec.id)) add_column(info, std::string(spec.name), type_of(spec));
-    for (const schema::TextColumnSpec& spec : schema::kTextColumns)
-      if (columns_.has(spec.id)) add_column(info, std::string(spec.name), kBlob);
+    if (columns_.empty()) columns_ = fetched_columns(batch_ ? batch_->columns() : schema::ColumnSet::all() - schema::ColumnSet::opt_in());
+    for (const OutputColumn& column : columns_)
+      add_column(info, std::string(column.name), column.source == Source::batch ? type_of(schema::spec_of(column.column)) : kBlob);
   }
 
   void fill_chunk(Handle info, Handle chunk) {
@@ -155,20 +154,25 @@ class RowFeed {
   }
 
   void fill_columns(Handle chunk, std::uint32_t rows) {
-    fill_texts(api_.data_chunk_get_vector(chunk, 0), api_.data_chunk_get_vector(chunk, 1), rows);
-    Index at = 2;
-    for (const schema::ColumnSpec& spec : schema::kColumns)
-      if (columns_.has(spec.id)) fill_numbers(api_.data_chunk_get_vector(chunk, at++), spec, rows);
-    for (const schema::TextColumnSpec& spec : schema::kTextColumns)
-      if (columns_.has(spec.id)) fill_text(api_.data_chunk_get_vector(chunk, at++), batch_->text(spec.id), rows);
+    for (Index at = 0; at < columns_.size(); ++at) fill_column(api_.data_chunk_get_vector(chunk, at), columns_[at], rows);
   }
 
-  void fill_texts(Handle directories, Handle names, std::uint32_t rows) {
+  void fill_column(Handle vector, const OutputColumn& column, std::uint32_t rows) {
+    switch (column.source) {
+      case Source::batch: return fill_numbers(vector, schema::spec_of(column.column), rows);
+      case Source::text: return fill_text(vector, batch_->text(column.column), rows);
+      default: return fill_path(vector, column.source, rows);
+    }
+  }
+
+  void fill_path(Handle vector, Source source, std::uint32_t rows) {
     RowPath path(*batch_);
+    std::string text;
     for (std::uint32_t i = 0; i < rows; ++i) {
       path.move_to(row_ + i);
-      api_.vector_assign_string_element_len(directories, i, path.directory().data(), path.directory().size());
-      api_.vector_assign_string_element_len(names, i, path.name().data(), path.name().size());
+      text.clear();
+      path.append_to(text, source);
+      api_.vector_assign_string_element_len(vector, i, text.data(), text.size());
     }
   }
 
@@ -203,7 +207,7 @@ class RowFeed {
   BatchSource& source_;
   const schema::EntryBatchView* batch_ = nullptr;
   std::uint32_t row_ = 0;
-  schema::ColumnSet columns_;
+  std::vector<OutputColumn> columns_;
   std::optional<Error> error_;
 };
 
@@ -256,10 +260,10 @@ std::string quoted(const std::string& text) {
 
 }  // namespace
 
-Result<void> export_parquet(BatchSource& source, const std::string& file) {
+Result<void> export_parquet(BatchSource& source, std::vector<OutputColumn> columns, const std::string& file) {
   const auto api = load_duckdb();
   if (!api) return tl::unexpected(api.error());
-  RowFeed feed(*api, source);
+  RowFeed feed(*api, source, std::move(columns));
   if (auto begun = feed.begin(); !begun) return begun;
   Connection connection(*api);
   RowFeed::current_ = &feed;

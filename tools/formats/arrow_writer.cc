@@ -65,9 +65,7 @@ void add_texts(const schema::EntryBatchView& batch, Source source, Body& body) {
   append_number(offsets, std::int32_t{0});
   for (std::uint32_t row = 0; row < batch.rows(); ++row) {
     path.move_to(row);
-    if (source == Source::path) text.append(path.directory_with_slash());
-    if (source == Source::directory) text.append(path.directory());
-    if (source != Source::directory) text.append(path.name());
+    path.append_to(text, source);
     append_number(offsets, std::int32_t(text.size()));
   }
   body.add_node(batch.rows(), 0);
@@ -117,16 +115,6 @@ void add_column(const schema::EntryBatchView& batch, const OutputColumn& column,
   }
 }
 
-/// directory, name, and the columns of the batch.
-std::vector<OutputColumn> all_columns(schema::ColumnSet there) {
-  std::vector<OutputColumn> columns = *parse_output_columns("directory,name");
-  for (const schema::ColumnSpec& spec : schema::kColumns)
-    if (there.has(spec.id)) columns.push_back({spec.name, Source::batch, spec.id});
-  for (const schema::TextColumnSpec& spec : schema::kTextColumns)
-    if (there.has(spec.id)) columns.push_back({spec.name, Source::text, spec.id});
-  return columns;
-}
-
 }  // namespace
 
 struct ArrowWriter::State {
@@ -157,7 +145,7 @@ struct ArrowWriter::State {
 
   void start(std::string& out, schema::ColumnSet there) {
     started = true;
-    if (columns.empty()) columns = all_columns(there);
+    if (columns.empty()) columns = fetched_columns(there);
     FlatBufferBuilder builder;
     builder.Finish(wire::CreateMessage(builder, wire::MetadataVersion_V5, wire::MessageHeader_Schema,
                                        add_schema(builder, columns).Union(), 0));

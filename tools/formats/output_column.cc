@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "text/escape.h"
+
 namespace pwalk::tools {
 namespace {
 
@@ -34,8 +36,12 @@ Result<std::vector<OutputColumn>> parse_output_columns(std::string_view list) {
   std::vector<OutputColumn> columns;
   for (std::size_t from = 0; from <= list.size();) {
     const std::size_t comma = std::min(list.find(',', from), list.size());
-    const auto column = column_called(list.substr(from, comma - from));
-    if (!column) return fail(EINVAL, "allowed are names from " + every_name() + ", separated by commas");
+    const std::string_view name = list.substr(from, comma - from);
+    const auto column = column_called(name);
+    if (!column)
+      return fail(EINVAL, "there is no column '" + escaped(name) + "'; allowed are names from " + every_name() + ", separated by commas");
+    const auto is_it = [&](const OutputColumn& other) { return other.name == column->name; };
+    if (std::any_of(columns.begin(), columns.end(), is_it)) return fail(EINVAL, std::string(name) + " stands there twice; once is allowed");
     columns.push_back(*column);
     from = comma + 1;
   }
@@ -45,6 +51,15 @@ Result<std::vector<OutputColumn>> parse_output_columns(std::string_view list) {
 std::vector<OutputColumn> default_csv_columns() {
   return *parse_output_columns(
       "path,type,inode,device,mode,nlink,uid,gid,size,blocks,atime,mtime,ctime,btime,error,flags");
+}
+
+std::vector<OutputColumn> fetched_columns(schema::ColumnSet there) {
+  std::vector<OutputColumn> columns = *parse_output_columns("directory,name");
+  for (const schema::ColumnSpec& spec : schema::kColumns)
+    if (there.has(spec.id)) columns.push_back({spec.name, Source::batch, spec.id});
+  for (const schema::TextColumnSpec& spec : schema::kTextColumns)
+    if (there.has(spec.id)) columns.push_back({spec.name, Source::text, spec.id});
+  return columns;
 }
 
 std::vector<OutputColumn> default_jsonl_columns() {

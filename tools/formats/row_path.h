@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "formats/output_column.h"
 #include "pwalk/schema/entry_batch_view.h"
 
 namespace pwalk::tools {
@@ -30,6 +31,12 @@ class RowPath {
   /// Empty for `/`, and for the row of `/` itself.
   std::string_view directory() const { return std::string_view(directory_).substr(0, directory_.size() - 1); }
   std::string_view name() const { return name_; }
+  /// What a column of that source has for this row. Requires path, directory or name.
+  void append_to(std::string& out, OutputColumn::Source source) const {
+    if (source == OutputColumn::Source::path) out += directory_with_slash();
+    if (source == OutputColumn::Source::directory) out += directory();
+    if (source != OutputColumn::Source::directory) out += name();
+  }
   std::uint32_t directory_index() const { return std::uint32_t(index_); }
 
  private:

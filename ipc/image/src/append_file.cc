@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "pwalk/base/cache_line.h"
+#include "pwalk/base/replaceable_file.h"
 #include "pwalk/image/image_writer.h"
 
 namespace pwalk::image {
@@ -83,6 +84,7 @@ bool remove_if_abandoned(const std::string& partial_file) {
 
 Result<AppendFile> AppendFile::create(const std::string& file, std::uint64_t max_bytes) {
   if (file.empty() || file.back() == '/') return fail(EINVAL, "an image needs a file name, not '" + file + "'");
+  if (auto fine = check_replaceable(file); !fine) return tl::unexpected(fine.error());
   AppendFile made;
   made.file_ = file;
   made.partial_ = file + ".partial";

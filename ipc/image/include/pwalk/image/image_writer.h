@@ -31,8 +31,8 @@ struct WriterOptions {
 /// is reached; EIO; the message names the file and the offset.
 class ImageWriter {
  public:
-  /// Errors beyond those: EBUSY, another writer is at FILE.partial; EINVAL, an empty
-  /// file name; whatever open(2) says.
+  /// Errors beyond those: EBUSY, another writer is at FILE.partial; EINVAL, EISDIR, an empty
+  /// file name, or FILE is there and no regular file; whatever open(2) says.
   static Result<ImageWriter> create(const std::string& file, const ScanFacts& facts,
                                     const WriterOptions& options = {});
   ImageWriter(ImageWriter&&) noexcept;
