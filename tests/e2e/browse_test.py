@@ -26,13 +26,13 @@ SEED = int(os.environ.get("PWALK_TEST_SEED", "0")) or random.SystemRandom().getr
 class Browsed:
     """A tree, its image, and both kinds of program to ask about it."""
 
-    def __init__(self, stage, tree: bytes):
+    def __init__(self, stage, tree: bytes, *options: str):
         self.stage = stage
         self.tree = tree
         self.image = stage.base / f"image-{random.getrandbits(32)}"
         # Access times settle; os.walk would follow links, which changes theirs.
         self.paths = found(tree)
-        scanned = stage.scanner("--quiet", "--no-ignore-snapshots", "--save", self.image, tree).finish()
+        scanned = stage.scanner("--quiet", "--no-ignore-snapshots", *options, "--save", self.image, tree).finish()
         assert scanned.code in (0, 1), scanned.err
 
     def place(self, path: bytes) -> bytes:
@@ -197,6 +197,30 @@ def test_ls_lists_what_ls_lists(share, options):
     ours = without_targets(share.ours("ls", *options, share.place(share.tree)))
     real = without_targets(share.real("ls", *options, share.tree))
     assert ours == real
+
+
+@pytest.fixture
+def linked(stage):
+    """Links of all kinds, in an image that has their texts."""
+    (stage.tree / "directory").mkdir()
+    (stage.tree / "file").write_bytes(b"1")
+    for name, target in (("to file", "file"), ("to directory", "directory/"), ("dangling", "no where"), ("hostile\n", 'a"\\ \t\x01'),
+                         ("directory/up", "../file")):
+        (stage.tree / name).symlink_to(target)
+    columns = "type,inode,device,size,blocks,mode,nlink,uid,gid,rdev,atime,mtime,ctime,error,operation,flags,depth,target"
+    return Browsed(stage, os.fsencode(stage.tree), "--columns", columns)
+
+
+def test_where_links_lead_is_shown_if_the_scan_knows(linked):
+    for options in (["-l"], ["-lR"], ["-lAh"], ["-R"]):
+        assert linked.ours("ls", *options, linked.place(linked.tree)) == linked.real("ls", *options, linked.tree), options
+    link = linked.tree + b"/to file"
+    assert linked.ours("ls", "-ld", linked.place(link)) == linked.real("ls", "-ld", link)
+    ours, real = (sorted(b" ".join(line.split()) for line in listed.splitlines()) for listed in (
+        linked.ours("find", linked.place(linked.tree), "-ls"), linked.real("find", linked.tree, "-ls")))
+    assert ours == real
+    assert b"File: " + link + b" -> file\n" in linked.ours("stat", linked.place(link))
+    assert "to file -> file".encode() in linked.ours("tree", linked.place(linked.tree))
 
 
 def test_ls_of_a_directory_below(share):

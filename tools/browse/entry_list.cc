@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "browse/known_target.h"
 #include "text/date_text.h"
 #include "text/escape.h"
 #include "text/mode_text.h"
@@ -91,7 +92,9 @@ void append_entries(const std::vector<ListedEntry>& entries, const ListingStyle&
       out += left ? lines[line][i] + padding : padding + lines[line][i];
       out += ' ';
     }
-    out += style.for_terminal ? escaped(entries[line].name) : entries[line].name;
+    const auto shown = [&](std::string_view text) { return style.for_terminal ? escaped(text) : std::string(text); };
+    out += shown(entries[line].name);
+    if (const auto target = known_target(entries[line].entry); style.details && !target.empty()) out += " -> " + shown(target);
     out += '\n';
   }
 }

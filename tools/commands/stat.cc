@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "browse/known_target.h"
 #include "browse/session.h"
 #include "cli/short_command_line.h"
 #include "commands/command.h"
@@ -62,7 +63,10 @@ std::string reading_line(const Listing& listing) {
 std::string describe(const Place& place, const EntryRef& entry, bool for_terminal, OwnerNames& names) {
   const auto mode = entry.get<std::uint32_t>(Column::mode), device = entry.get<std::uint32_t>(Column::rdev);
   const auto at = entry.get<std::uint64_t>(Column::device);
-  std::string text = fmt::format("  File: {}\n", for_terminal ? escaped(place.path) : place.path);
+  const auto shown = [&](std::string_view name) { return for_terminal ? escaped(name) : std::string(name); };
+  std::string text = "  File: " + shown(place.path);
+  if (const auto target = known_target(entry); !target.empty()) text += " -> " + shown(target);
+  text += '\n';
   text += fmt::format("  Size: {:<15} Blocks: {:<10} {}\n", number(entry, Column::size), number(entry, Column::blocks), type_words(entry));
   text += fmt::format("Device: {},{:<11} Inode: {:<11} Links: {}", major(at), minor(at), number(entry, Column::inode), number(entry, Column::nlink));
   if (entry.type() == 'c' || entry.type() == 'b') text += fmt::format("  Device type: {},{}", major(device), minor(device));

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "browse/known_target.h"
 #include "browse/session.h"
 #include "cli/short_command_line.h"
 #include "commands/command.h"
@@ -109,6 +110,7 @@ class Drawing {
     out += branch;
     if (request_.sizes) out += fmt::format("[{:>4}]  ", BlockSize::for_people().text(entry.get<std::uint64_t>(schema::Column::size)));
     out += name;
+    if (const auto target = known_target(entry); !target.empty()) out += " -> " + shown(target);
     out += '\n';
   }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "browse/known_target.h"
 #include "text/date_text.h"
 #include "text/mode_text.h"
 
@@ -55,6 +56,10 @@ void LsLine::append(Visit& visit, std::string& out) {
                 size_, false);
   out += time_of(visit.get<std::int64_t>(Column::mtime), visit.run.now_ns) + ' ';
   append_quoted(out, visit.path);
+  if (const auto target = known_target(visit.entry); !target.empty()) {
+    out += " -> ";
+    append_quoted(out, target);
+  }
   out += '\n';
 }
 
