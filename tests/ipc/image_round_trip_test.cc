@@ -35,6 +35,7 @@ TEST_F(ImageRoundTrip, RandomHostileTrees) {
     shape.large_directory = one_in(random_, 3) ? below(random_, 2000) : 0;
     shape.roots = one_in(random_, 3)   ? std::vector<std::string>{"/"}
                   : one_in(random_, 2) ? std::vector<std::string>{"/srv/data", "/home", "/srv/database"}
+                  : one_in(random_, 2) ? std::vector<std::string>{"/srv/x/../data", "/srv/data", "/home/.."}
                                        : std::vector<std::string>{"/srv/data"};
     const schema::BatchLimits limits{std::uint32_t(1 + below(random_, one_in(random_, 4) ? 4096 : 200)), 252 * 1024};
     check(shape, limits, 1 + below(random_, 20), one_in(random_, 3) ? ImageAccess::copy : ImageAccess::automatic);
@@ -47,6 +48,20 @@ TEST_F(ImageRoundTrip, ALargeDirectoryAcrossManyCommits) {
   shape.large_directory = 50'000;
   shape.hostile = false;
   check(shape, {500, 252 * 1024}, 3, ImageAccess::map);  // some forty segments, merged twice over
+}
+
+/// A root is called what it was given as, since a name before ".." may be a link.
+TEST_F(ImageRoundTrip, ARootWithDotsIsANameLikeAnyOther) {
+  ModelTree tree = random_tree(random_, {.rows = 50, .hostile = false, .roots = {"/srv/x/../data"}});
+  tree.directories["/srv/x/../data"].rows["known"] = {};
+  write_image(scratch_.file("dots.img"), tree, publish(random_, tree));
+  const auto results = ResultsFilesystem::open(scratch_.file("dots.img"));
+  ASSERT_TRUE(results) << results.error().message();
+  for (const char* path : {"/srv/x/../data", "/srv/x/../data/", "/srv/x/../data/./known", "/srv/x/../data//known"})
+    EXPECT_TRUE(results->stat(path)) << path;
+  for (const char* path : {"/srv/data", "/srv/data/known", "/srv/x/../data/nothing", "/srv/x/../data/../data", "/srv/x/../dat"})
+    EXPECT_FALSE(results->stat(path)) << path;
+  EXPECT_TRUE(results->list("/srv/x/../data/"));
 }
 
 TEST_F(ImageRoundTrip, AnEmptyScan) {

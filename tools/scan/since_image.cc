@@ -48,8 +48,8 @@ std::vector<std::string> notices_about(const std::string& image, const ResultsFi
     notices.push_back(fmt::format("the scan of '{}' was not complete; what it did not find counts as added", image));
   const auto& old_roots = before.facts().roots;
   for (const PlannedRoot& root : plan.roots)
-    if (std::none_of(old_roots.begin(), old_roots.end(), [&](const std::string& old_root) {
-          return lies_below(root.path, old_root) || lies_below(old_root, root.path);
+    if (!before.stat(root.path) && std::none_of(old_roots.begin(), old_roots.end(), [&](const std::string& old_root) {
+          return lies_below(old_root, root.path);
         }))
       notices.push_back(fmt::format("'{}' has nothing of '{}', so all of it counts as added", image, root.path));
   return notices;

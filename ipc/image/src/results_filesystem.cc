@@ -13,8 +13,9 @@ struct PathArgument {
   bool directory_wanted = false;
 };
 
-Result<void> take(std::string_view given, PathArgument& into) {
-  auto resolved = image::resolve_path(given, into.storage, into.directory_wanted);
+template <class Snapshot>
+Result<void> take(const Snapshot& snapshot, std::string_view given, PathArgument& into) {
+  auto resolved = snapshot.resolve(given, into.storage, into.directory_wanted);
   if (!resolved) return tl::unexpected(resolved.error());
   into.resolved = *resolved;
   return {};
@@ -66,7 +67,7 @@ tl::unexpected<Error> ResultsFilesystem::missing(std::string_view path) const {
 
 Result<EntryRef> ResultsFilesystem::stat(std::string_view path) const {
   PathArgument argument;
-  if (auto fine = take(path, argument); !fine) return tl::unexpected(fine.error());
+  if (auto fine = take(*snapshot_, path, argument); !fine) return tl::unexpected(fine.error());
   const auto [directory, name] = image::split_path(argument.resolved);
   auto entry = snapshot_->find(directory, name);
   if (!entry) return entry;
@@ -76,15 +77,21 @@ Result<EntryRef> ResultsFilesystem::stat(std::string_view path) const {
   return entry;
 }
 
+std::string ResultsFilesystem::resolved(std::string_view path) const {
+  PathArgument argument;
+  if (auto fine = take(*snapshot_, path, argument); !fine) return std::string(path);
+  return std::string(argument.resolved);
+}
+
 Result<EntryRef> ResultsFilesystem::entry_in(std::string_view directory, std::string_view name) const {
   PathArgument argument;
-  if (auto fine = take(directory, argument); !fine) return tl::unexpected(fine.error());
+  if (auto fine = take(*snapshot_, directory, argument); !fine) return tl::unexpected(fine.error());
   return snapshot_->find(image::as_directory(argument.resolved), name);
 }
 
 Result<void> ResultsFilesystem::list(std::string_view path, Listing& into) const {
   PathArgument argument;
-  if (auto fine = take(path, argument); !fine) return fine;
+  if (auto fine = take(*snapshot_, path, argument); !fine) return fine;
   const std::string_view directory = argument.resolved;
   if (!snapshot_->covers(directory)) return missing(directory);
   if (auto done = snapshot_->collect(image::as_directory(directory), into); !done) return done;

@@ -33,6 +33,9 @@ class ResultsFilesystem::Snapshot {
   Result<EntryRef> find(std::string_view directory, std::string_view name) const;
   /// Everything known of a directory; an empty Listing without a record if nothing is.
   Result<void> collect(std::string_view directory, Listing& into) const;
+  /// As image::resolve_path(); but a root that was given with ".." behind a name (`x/../y`) is
+  /// what rows call it, since x may be a link, and so is what lies below it.
+  Result<std::string_view> resolve(std::string_view path, std::string& storage, bool& directory_wanted) const;
   /// A resolved path is a root or lies below one.
   bool covers(std::string_view path) const;
 
@@ -73,6 +76,7 @@ class ResultsFilesystem::Snapshot {
   std::vector<image::LanePosition> lanes_;
   std::vector<image::SegmentReader> segments_;
   bool roots_overlap_ = false;
+  std::vector<std::string> dotted_roots_;  // those with ".." in them
   // By batch: its checked view, made by whoever needs it first. Stored with release
   // under a mutex by check_batch(), loaded with acquire by view(). About 1 % of what
   // the batches themselves take.

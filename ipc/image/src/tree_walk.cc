@@ -2,17 +2,13 @@
 
 #include <algorithm>
 
-#include "path_text.h"
-
 namespace pwalk {
 
 Result<TreeWalk> TreeWalk::start(const ResultsFilesystem& results, std::string_view path, const TreeWalkOptions& options) {
   TreeWalk walk(results, options);
   auto entry = results.stat(path);
   if (!entry) return tl::unexpected(entry.error());
-  std::string storage;
-  bool directory_wanted = false;
-  walk.path_ = *image::resolve_path(path, storage, directory_wanted);  // stat() has taken it
+  walk.path_ = results.resolved(path);
   walk.entry_ = *entry;
   return walk;
 }

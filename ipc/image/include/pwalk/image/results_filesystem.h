@@ -44,7 +44,7 @@ struct HeldImageBatch {
 /// closes the file, and with it everything borrowed. Const calls are thread-safe.
 ///
 /// Paths are absolute; repeated slashes, "." and ".." are resolved as text, since
-/// links are not followed. Opening reads a few pages; every batch and index page is
+/// links are not followed (but a root that was given as `x/../y` is called that). Opening reads a few pages; every batch and index page is
 /// checked against its checksum once, before its first use.
 ///
 /// Errors of every call: EPROTO, the file is damaged (the message names file, offset
@@ -98,6 +98,7 @@ class ResultsFilesystem {
   friend class TreeWalk;
   class Snapshot;
   explicit ResultsFilesystem(std::shared_ptr<const Snapshot> snapshot);
+  std::string resolved(std::string_view path) const;  ///< of a path that stat() has taken
   tl::unexpected<Error> missing(std::string_view path) const;
   std::shared_ptr<const Snapshot> snapshot_;
 };
