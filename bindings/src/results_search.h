@@ -1,26 +1,12 @@
 #pragma once
 
-#include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "pwalk/image/find.h"
 #include "pwalk/image/tree_walk.h"
 
 namespace pwalk::bindings {
-
-/// What find() asks of an entry; what is not set is not asked. A value that is not known meets no
-/// condition on it.
-struct FindConditions {
-  std::string types;                         ///< find's letters, any of them; empty: any type
-  std::optional<std::string> name;           ///< shell pattern
-  std::vector<std::string> suffixes;         ///< of the name, any of them
-  std::optional<std::uint64_t> larger, smaller;
-  std::optional<std::int64_t> older, newer;  ///< mtime, ns
-  std::optional<std::uint32_t> owner, group;
-
-  bool are_met_by(const EntryRef& entry) const;
-};
 
 /// Paths of a tree that meet conditions, in portions. No Python; one thread.
 class ResultsSearch {

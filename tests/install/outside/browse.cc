@@ -1,5 +1,6 @@
 // browse IMAGE PATH: what stat, list, walk, glob and du say of PATH, out of an image and without the file system.
 #include <pwalk/image/disk_usage.h>
+#include <pwalk/image/find.h>
 #include <pwalk/image/glob.h>
 #include <pwalk/image/results_filesystem.h>
 #include <pwalk/image/tree_walk.h>
@@ -33,6 +34,14 @@ pwalk::Result<void> browse(const std::string& file, const std::string& path) {
     large += walk->entry().type() == 'f' && walk->entry().get<std::uint64_t>(Column::size) > 4095;
   }
   std::printf("large %zu\n", large);
+
+  std::size_t found = 0;  // the same, asked in one call
+  pwalk::FindConditions conditions;
+  conditions.types = "f";
+  conditions.larger = 4095;
+  const auto also = [&](std::string_view, const pwalk::EntryRef&) { return ++found, true; };
+  if (auto searched = pwalk::find(*results, path, conditions, also); !searched) return searched;
+  std::printf("found %zu\n", found);
 
   std::size_t matches = 0;
   const auto count = [&](std::string_view, const pwalk::EntryRef&) { return ++matches, true; };
