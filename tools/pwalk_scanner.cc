@@ -7,6 +7,7 @@
 #include "process/message.h"
 #include "process/privilege.h"
 #include "process/signals.h"
+#include "pwalk/ipc/kept_images.h"
 #include "scan/explanation.h"
 #include "scan/image_jobs.h"
 #include "scan/scan_run.h"
@@ -26,10 +27,9 @@ int refuse(std::string_view why) {
 
 /// IMAGE of --since: wrong words, or something that cannot be read.
 int refuse_image(const Error& error) {
-  const bool names_no_image = error.code == ENOENT || error.code == EMLINK;
-  const bool is_line = error.code == EINVAL || error.code == EPROTO;
-  say(kProgram, is_line ? escaped(error.what) : "--since: " + escaped(names_no_image ? error.what : error.message()));
-  return error.code == EINVAL || names_no_image ? kUsage : kCutShort;
+  const bool wrong_words = error.code == EINVAL || error.code == ENOENT || error.code == EMLINK;
+  say(kProgram, escaped(error.code == EINVAL ? error.what : "--since: " + ipc::line_of_image_error(error)));
+  return wrong_words ? kUsage : kCutShort;
 }
 
 /// Help, version and the like: what is printed instead of walking. nullopt: none of it.

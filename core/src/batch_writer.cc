@@ -10,46 +10,32 @@ BatchWriter::BatchWriter(unsigned worker, const ScanPlan& plan, BatchSink& sink,
       stats_(stats),
       most_bytes_(sink.max_batch_bytes()),
       age_limit_ns_(std::uint64_t{plan.options.batch.batch_age_ms} * 1'000'000),
-      builder_(plan.columns, plan.batch_limits(sink.max_batch_bytes())) {}
-
-void BatchWriter::enter(std::string_view path, std::uint64_t inode) {
-  path_ = path;
-  inode_ = inode;
-  begun_ = false;
-}
+      packer_(plan.columns, plan.batch_limits(sink.max_batch_bytes())) {}
 
 bool BatchWriter::append(const schema::Entry& entry) {
-  return put(entry.name.size(), [&] { return builder_.append(entry); });
+  return put(entry.name.size(), [&](auto&& hand_over) { return packer_.append(entry, hand_over); });
 }
 
 bool BatchWriter::close(const schema::DirectoryRecord& record) {
-  return put(0, [&] { return builder_.end_directory(record); });
+  return put(0, [&](auto&& hand_over) { return packer_.close(record, hand_over); });
 }
 
 template <class Put>
-bool BatchWriter::put(std::size_t name_bytes, Put&& put_once) {
+bool BatchWriter::put(std::size_t name_bytes, Put&& put_row) {
   if (stopped_) return true;
-  if (!can_carry(path_.size(), name_bytes)) return false;
-  if (!begun_) begin();
-  if (!put_once()) {  // full, or this row is large: an empty batch takes any
-    flush();
-    begin();
-    if (!put_once()) return false;
-  }
+  if (!can_carry(packer_.path().size(), name_bytes)) return false;
+  if (!put_row([this](const schema::FinishedBatch& batch) { hand_over(batch); })) return false;
   if (started_ns_ == 0) started_ns_ = calls_.coarse_ns();
   return true;
 }
 
-void BatchWriter::begin() {
-  builder_.begin_directory(path_, inode_);
-  begun_ = true;
-}
-
 void BatchWriter::flush() {
   started_ns_ = 0;
-  begun_ = false;
-  if (stopped_ || builder_.empty()) return;
-  const schema::FinishedBatch batch = builder_.finish();
+  if (!stopped_) packer_.flush([this](const schema::FinishedBatch& batch) { hand_over(batch); });
+}
+
+void BatchWriter::hand_over(const schema::FinishedBatch& batch) {
+  started_ns_ = 0;
   if (!sink_.accept(worker_, batch)) {
     stopped_ = true;
     return;

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "pwalk/batch_sink.h"
+#include "pwalk/schema/batch_packer.h"
 #include "pwalk/scan_plan.h"
 #include "sys/calls.h"
 #include "worker_stats.h"
@@ -17,7 +18,7 @@ class BatchWriter {
   BatchWriter(unsigned worker, const ScanPlan& plan, BatchSink& sink, const sys::Calls& calls, WorkerStats& stats);
 
   /// What follows lies in the directory `path`, borrowed until the next call.
-  void enter(std::string_view path, std::uint64_t inode);
+  void enter(std::string_view path, std::uint64_t inode) { packer_.enter(path, inode); }
 
   /// False: path and name together are more than the sink ever takes.
   [[nodiscard]] bool append(const schema::Entry& entry);
@@ -44,8 +45,8 @@ class BatchWriter {
   static constexpr std::size_t kBatchOverhead = 8192;
 
   template <class Put>
-  bool put(std::size_t name_bytes, Put&& put_once);
-  void begin();
+  bool put(std::size_t name_bytes, Put&& put_row);
+  void hand_over(const schema::FinishedBatch& batch);
 
   const unsigned worker_;
   BatchSink& sink_;
@@ -53,10 +54,7 @@ class BatchWriter {
   WorkerStats& stats_;
   const std::size_t most_bytes_;  ///< the sink takes no larger batch
   const std::uint64_t age_limit_ns_;
-  schema::EntryBatchBuilder builder_;
-  std::string_view path_;
-  std::uint64_t inode_ = 0;
-  bool begun_ = false;              ///< the builder knows path_
+  schema::BatchPacker packer_;
   std::uint64_t started_ns_ = 0;    ///< when the batch got its first row
   bool stopped_ = false;
 };

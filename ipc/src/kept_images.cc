@@ -172,6 +172,11 @@ Result<ResultsFilesystem> open_image(const std::string& wanted) {
   });
 }
 
+std::string line_of_image_error(const Error& error) {
+  const bool says_all = error.code == ENOENT || error.code == EMLINK || error.code == EPROTO;
+  return says_all ? error.what : error.message();
+}
+
 Result<ResultsFilesystem> open_image_with(const std::string& path) {
   const auto images = kept_images(runtime_directory());
   if (!images) return tl::unexpected(images.error());

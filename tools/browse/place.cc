@@ -31,10 +31,6 @@ std::vector<Place> all_roots(const ResultsFilesystem& results) {
   return places;
 }
 
-std::string line_of(const Error& error) {
-  return escaped(error.code == ENOENT || error.code == EMLINK || error.code == EPROTO ? error.what : error.message());
-}
-
 void tell_time(const ResultsFilesystem& results) {
   const auto seconds = std::time_t(results.facts().started_ns / 1'000'000'000);
   std::string line = fmt::format("as of {:%Y-%m-%d %H:%M:%S}", fmt::localtime(seconds));
@@ -66,7 +62,7 @@ std::vector<Place> places_or_complain(const std::string& program, const std::vec
   for (const std::string& word : words.empty() ? std::vector<std::string>{""} : words) {
     auto found = find_places(word);
     if (!found) {
-      say(program, line_of(found.error()));
+      say(program, escaped(ipc::line_of_image_error(found.error())));
       return {};
     }
     if (::isatty(STDERR_FILENO) == 1 && !found->empty()) tell_time(found->front().results);

@@ -8,6 +8,7 @@
 
 #include "process/message.h"
 #include "process/signals.h"
+#include "pwalk/ipc/kept_images.h"
 #include "text/escape.h"
 
 namespace pwalk::tools {
@@ -50,7 +51,7 @@ void BrowsingSession::complain(const Error& error) {
 }
 
 void BrowsingSession::give_up(const Error& error) {
-  say(program_, escaped(error.code == EPROTO ? error.what : error.message()));
+  say(program_, escaped(ipc::line_of_image_error(error)));
   raise(kCutShort);
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "image_layout.h"
+#include "pwalk/image/large_directory.h"
 #include "pwalk/schema/entry_batch_view.h"
 #include "segment_writer.h"
 
@@ -15,10 +16,6 @@ namespace pwalk::image {
 /// directory, 4 per row whose name may have to be found by hash.
 class PendingIndex {
  public:
-  /// A directory with so many rows gets its names indexed; below it a lookup
-  /// compares names one by one, which costs less than a page of the index.
-  static constexpr std::uint64_t kLargeDirectory = 256;
-
   explicit PendingIndex(std::uint64_t seed) : seed_(seed) {}
 
   void add(std::uint32_t batch_number, const schema::EntryBatchView& batch);

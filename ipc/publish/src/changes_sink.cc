@@ -54,7 +54,7 @@ std::string path_of(std::string_view directory, std::string_view name) {
 
 }  // namespace
 
-ChangesSink::Desk::Desk(const ScanPlan& plan, LaneSink& lanes, unsigned worker)
+ChangesSink::Desk::Desk(const ScanPlan& plan, BatchSink& lanes, unsigned worker)
     : copy(nullptr, free_aligned), writer(plan.columns, plan.batch_limits(lanes.max_batch_bytes()), lanes, worker) {}
 
 std::span<const std::byte> ChangesSink::Desk::aligned(std::span<const std::byte> bytes) {
@@ -66,7 +66,7 @@ std::span<const std::byte> ChangesSink::Desk::aligned(std::span<const std::byte>
   return {copy.get(), bytes.size()};
 }
 
-ChangesSink::ChangesSink(const ScanPlan& plan, LaneSink& lanes, WholeImages& images, const ResultsFilesystem& before)
+ChangesSink::ChangesSink(const ScanPlan& plan, BatchSink& lanes, WholeImages& images, const ResultsFilesystem& before)
     : plan_(plan),
       lanes_(lanes),
       images_(images),

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "change_writer.h"
-#include "lane_sink.h"
 #include "old_directory.h"
 #include "pwalk/batch_sink.h"
 #include "pwalk/publish/publisher.h"
@@ -29,7 +28,7 @@ namespace pwalk::publish {
 class ChangesSink final : public BatchSink {
  public:
   /// Everything outlives the sink. The roots of `plan` do not overlap.
-  ChangesSink(const ScanPlan& plan, LaneSink& lanes, WholeImages& images, const ResultsFilesystem& before);
+  ChangesSink(const ScanPlan& plan, BatchSink& lanes, WholeImages& images, const ResultsFilesystem& before);
 
   /// Errors beyond those of BatchSink: EPROTO, EIO, the older image is damaged; also problem().
   Result<void> accept(unsigned worker, const schema::FinishedBatch& batch) override;
@@ -42,7 +41,7 @@ class ChangesSink final : public BatchSink {
  private:
   /// What one worker has for itself.
   struct Desk {
-    Desk(const ScanPlan& plan, LaneSink& lanes, unsigned worker);
+    Desk(const ScanPlan& plan, BatchSink& lanes, unsigned worker);
     std::span<const std::byte> aligned(std::span<const std::byte> bytes);
 
     std::unique_ptr<std::byte, void (*)(std::byte*)> copy;
@@ -89,7 +88,7 @@ class ChangesSink final : public BatchSink {
   bool is_in_a_root(std::string_view directory) const;
 
   const ScanPlan& plan_;
-  LaneSink& lanes_;
+  BatchSink& lanes_;
   WholeImages& images_;
   const ResultsFilesystem& before_;
   const schema::ColumnSet compared_;

@@ -4,11 +4,10 @@
 #include <cerrno>
 #include <functional>
 
+#include "pwalk/image/large_directory.h"
+
 namespace pwalk::publish {
 namespace {
-
-/// So many names are compared one by one, as the image itself does.
-constexpr std::size_t kSmallDirectory = 256;
 
 bool is_before(const RowRun& a, const RowRun& b) {
   if (a.batch != b.batch) return std::less<>{}(a.batch, b.batch);
@@ -52,7 +51,7 @@ Result<EntryRef> OldDirectory::take(std::string_view name) {
 }
 
 Result<std::optional<std::size_t>> OldDirectory::find(std::string_view name) const {
-  if (taken_.size() < kSmallDirectory) return search(name);
+  if (taken_.size() < image::kLargeDirectory) return search(name);
   auto entry = results_->entry_in(path_, name);
   if (!entry) return tl::unexpected(entry.error());
   if (!*entry) return std::optional<std::size_t>();

@@ -35,6 +35,10 @@ Result<std::vector<std::string>> remove_abandoned_images(const std::string& runt
 /// are); EMLINK, several; and those of ResultsFilesystem::open().
 Result<ResultsFilesystem> open_image(const std::string& wanted);
 
+/// The line to print of an error of opening or reading an image: those that say all of it in their
+/// own words (nothing of that name, several, damaged), or these and what the system says.
+std::string line_of_image_error(const Error& error);
+
 /// Opens the newest complete kept image one of whose roots is `path` or lies above it;
 /// a growing one if none is complete. ENOENT.
 Result<ResultsFilesystem> open_image_with(const std::string& path);
