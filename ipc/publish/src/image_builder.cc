@@ -18,7 +18,7 @@ constexpr std::chrono::seconds kAttachTimeout{10};
 }  // namespace
 
 ImageBuilder::ImageBuilder(ImageJob job, std::string scan_name)
-    : job_(std::move(job)), scan_name_(std::move(scan_name)) {
+    : job_(std::move(job)), names_(names_of(job_)), scan_name_(std::move(scan_name)) {
   const SignalsBlocked inherited;
   thread_ = std::thread([this] { build(); });
 }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <thread>
 
+#include "image_conclusion.h"
 #include "pwalk/ipc/consumer.h"
 #include "pwalk/publish/publisher.h"
 
@@ -32,6 +33,8 @@ class ImageBuilder {
   void give_up() { given_up_.store(true, std::memory_order_relaxed); }
   /// Requires done().
   const ImageOutcome& outcome() const { return outcome_; }
+  /// For who does not wait until it is done.
+  const ImageNames& names() const { return names_; }
 
  private:
   enum class State : std::uint8_t { attaching, reading, finishing, done };
@@ -40,6 +43,7 @@ class ImageBuilder {
   Result<void> copy(ipc::Consumer& consumer);
 
   ImageJob job_;
+  const ImageNames names_;
   std::string scan_name_;
   ImageOutcome outcome_;  // written by the thread before `done`
   // Stored (release) by the thread, loaded (acquire) by the control thread, which

@@ -1,6 +1,9 @@
 #include "image_conclusion.h"
 
+#include <unistd.h>
+
 #include <chrono>
+#include <filesystem>
 
 namespace pwalk::publish {
 namespace {
@@ -19,6 +22,21 @@ Result<void> conclude_image(ImageJob& job, bool complete, ImageOutcome& outcome)
   }
   outcome.complete = complete;
   return job.writer.finish(complete ? image::ImageState::complete : image::ImageState::cut_short, now_ns());
+}
+
+ImageNames names_of(const ImageJob& job) { return {job.file, job.writer.partial_file()}; }
+
+ImageOutcome give_up_image(const ImageNames& names) {
+  ImageOutcome outcome;
+  outcome.file = names.file;
+  if (::unlink(names.partial.c_str()) == 0) {
+    outcome.problem = "told to end while it was being finished, so '" + names.file + "' was not written";
+  } else {  // it has got its name already
+    std::error_code gone;
+    outcome.bytes = std::filesystem::file_size(names.file, gone);
+    outcome.complete = true;
+  }
+  return outcome;
 }
 
 void note_outcome(const ImageJob& job, const Result<void>& built, ImageOutcome& outcome) {

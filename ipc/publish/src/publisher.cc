@@ -12,6 +12,7 @@
 
 #include "attendance_policy.h"
 #include "figures.h"
+#include "image_conclusion.h"
 #include "changes_sink.h"
 #include "pwalk/base/signals_blocked.h"
 #include "image_builder.h"
@@ -111,6 +112,8 @@ class PublishedScan {
   void leave();
   void finish_images();
   void finish_whole_images();
+  template <class Done, class Hurry>
+  bool serve_until(Done&& done, Hurry&& hurry);
   ipc::Attendance attendance_without_builders() const;
   milliseconds slice() const;
 
@@ -298,26 +301,49 @@ void PublishedScan::end(Ending ending) {
 /// Images are finished after the stream's end: their last merge and their writes
 /// to the device take a moment.
 void PublishedScan::finish_images() {
-  for (const auto& builder : builders_) {
-    while (!builder->done()) {
-      if (observer_.stop_requested && observer_.stop_requested() >= 2) builder->give_up();
-      session_.serve(kUnhurriedSlice);
-    }
-    outcome_.images.push_back(builder->outcome());
+  for (auto& builder : builders_) {
+    const bool done = serve_until([&] { return builder->done(); }, [&] { builder->give_up(); });
+    outcome_.images.push_back(done ? builder->outcome() : give_up_image(builder->names()));
+    if (!done) static_cast<void>(builder.release());  // with the thread that uses it
+    outcome_.abandoned |= !done;
   }
   builders_.clear();
+}
+
+/// True when it is done. Told to end at once, it is given a moment to see that, but not as long as a device may take.
+template <class Done, class Hurry>
+bool PublishedScan::serve_until(Done&& done, Hurry&& hurry) {
+  std::optional<Clock::time_point> given_up;
+  while (!done()) {
+    if (!given_up && observer_.stop_requested && observer_.stop_requested() >= 2) {
+      given_up = Clock::now() + kFarewell;
+      hurry();
+    }
+    if (given_up && Clock::now() >= *given_up) return false;
+    session_.serve(kUnhurriedSlice);
+  }
+  return true;
 }
 
 /// The same for those that the walk's threads have built.
 void PublishedScan::finish_whole_images() {
   if (!walk_->since) return;
-  std::future<std::vector<ImageOutcome>> finishing;
+  WholeImages& images = walk_->since->images;  // left behind with the walk, if at all
+  std::packaged_task<std::vector<ImageOutcome>()> finish([&images, complete = told_complete_] { return images.finish(complete); });
+  auto finished = finish.get_future();
+  std::thread thread;
   {
     const SignalsBlocked inherited;
-    finishing = std::async(std::launch::async, [this] { return walk_->since->images.finish(told_complete_); });
+    thread = std::thread(std::move(finish));
   }
-  while (finishing.wait_for(std::chrono::seconds{0}) != std::future_status::ready) session_.serve(kUnhurriedSlice);
-  outcome_.images = finishing.get();
+  const auto done = [&] { return finished.wait_for(std::chrono::seconds{0}) == std::future_status::ready; };
+  if (serve_until(done, [] {})) {
+    outcome_.images = finished.get();
+    return thread.join();
+  }
+  outcome_.images = images.give_up();
+  outcome_.abandoned = true;
+  thread.detach();
 }
 
 /// Collects the figures. Workers that do not return in time (a hung mount) are
@@ -328,8 +354,8 @@ void PublishedScan::leave() {
   const auto patience = Clock::now() + kFarewell;
   const auto returned = [&] { return !started_ || walk_->ended.load(std::memory_order_acquire); };
   while (!returned() && Clock::now() < patience) std::this_thread::sleep_for(kBriskSlice);
-  outcome_.abandoned = !returned();
-  if (started_ && !outcome_.abandoned && !final_stats_) final_stats_ = walk_->scanner.wait();
+  outcome_.abandoned |= !returned();
+  if (started_ && returned() && !final_stats_) final_stats_ = walk_->scanner.wait();
   outcome_.stats = stats();
   tell_hung(outcome_.stats);
   outcome_.abandoned |= !outcome_.stats.hung.empty();

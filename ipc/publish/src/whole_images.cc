@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "image_conclusion.h"
-
 namespace pwalk::publish {
 namespace {
 
@@ -16,6 +14,7 @@ WholeImages::WholeImages(std::vector<ImageJob> jobs) {
   for (ImageJob& job : jobs) {
     Job& added = jobs_.emplace_back();
     added.outcome.file = job.file;
+    names_.push_back(names_of(job));
     added.image = std::move(job);
   }
 }
@@ -47,6 +46,12 @@ std::vector<ImageOutcome> WholeImages::finish(bool complete) {
     if (job.image) end(job, conclude_image(*job.image, complete, job.outcome));
     outcomes.push_back(job.outcome);
   }
+  return outcomes;
+}
+
+std::vector<ImageOutcome> WholeImages::give_up() const {
+  std::vector<ImageOutcome> outcomes;
+  for (const ImageNames& names : names_) outcomes.push_back(give_up_image(names));
   return outcomes;
 }
 

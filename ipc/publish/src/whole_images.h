@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "image_conclusion.h"
 #include "pwalk/publish/publisher.h"
 
 namespace pwalk::publish {
@@ -23,6 +24,8 @@ class WholeImages {
 
   /// The stream has ended. Once; takes as long as the device.
   std::vector<ImageOutcome> finish(bool complete);
+  /// Of images that a thread in finish() is left behind with. Waits for nothing.
+  std::vector<ImageOutcome> give_up() const;
 
  private:
   struct Job {
@@ -31,6 +34,7 @@ class WholeImages {
   };
   static void end(Job& job, const Result<void>& built);
 
+  std::vector<ImageNames> names_;  // written by the constructor alone
   std::mutex mutex_;
   std::vector<Job> jobs_;          // guarded by mutex_, as is sequence_
   std::uint64_t sequence_ = 0;

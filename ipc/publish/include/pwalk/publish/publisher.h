@@ -76,8 +76,8 @@ struct Outcome {
   std::vector<ipc::GroupStatus> groups;
   std::vector<SlowConsumer> slow_consumers;  ///< the first kMostSlowConsumers of them
   static constexpr std::size_t kMostSlowConsumers = 100;
-  /// Some worker hangs in a system call and was left behind: it may still use the
-  /// session. The process must end with _exit(2), without destroying the session.
+  /// Some worker hangs in a system call and was left behind, or an image that takes too long to be
+  /// finished: it may still use the session. The process must end with _exit(2), without destroying the session.
   bool abandoned = false;
 };
 
