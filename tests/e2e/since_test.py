@@ -281,6 +281,22 @@ def test_another_root_other_columns_and_an_unfinished_image(rescans):
     check(rescans, partial, new, stream, summary)
 
 
+def test_a_root_with_dots_is_the_same_root_again(rescans):
+    stage = rescans.stage
+    (stage.tree / "x").mkdir()
+    (stage.tree / "y").mkdir()
+    (stage.tree / "y" / "file").write_bytes(b"1")
+    root, old = f"{stage.tree}/x/../y", rescans.fresh_name()
+    assert stage.scanner("--quiet", "--save", old, root).finish().code == 0
+    assert stage.pwalk("ls", old).lines == [b"file"]
+    new, stream, summary, said = rescans.since(old, roots=[root])
+    assert stream == [] and summary["changes"]["unchanged"] == 2 and "nothing of" not in said
+    assert stage.pwalk("diff", old, new).code == 0
+    (stage.tree / "y" / "file").write_bytes(b"22")
+    _, stream, summary, _ = rescans.since(new, roots=[root])
+    assert [row["path"] for row in stream] == [f"{root}/file"] and summary["changes"]["changed"] == 1
+
+
 def test_what_cannot_be_read_is_told_and_not_called_gone(rescans):
     stage = rescans.stage
     (stage.tree / "closed/below").mkdir(parents=True)

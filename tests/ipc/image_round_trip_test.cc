@@ -62,6 +62,11 @@ TEST_F(ImageRoundTrip, ARootWithDotsIsANameLikeAnyOther) {
   for (const char* path : {"/srv/data", "/srv/data/known", "/srv/x/../data/nothing", "/srv/x/../data/../data", "/srv/x/../dat"})
     EXPECT_FALSE(results->stat(path)) << path;
   EXPECT_TRUE(results->list("/srv/x/../data/"));
+  for (const auto& [directory, name, known] : {std::tuple("/srv/x/..", "data", true), {"/srv/x/../data", "known", true}, {"/srv", "data", false}}) {
+    const auto entry = results->entry_in(directory, name);
+    ASSERT_TRUE(entry);
+    EXPECT_EQ(bool(*entry), known) << directory << " " << name;
+  }
 }
 
 TEST_F(ImageRoundTrip, AnEmptyScan) {

@@ -84,6 +84,7 @@ std::string ResultsFilesystem::resolved(std::string_view path) const {
 }
 
 Result<EntryRef> ResultsFilesystem::entry_in(std::string_view directory, std::string_view name) const {
+  if (snapshot_->is_dotted_root(directory, name)) return snapshot_->find(directory, name);
   PathArgument argument;
   if (auto fine = take(*snapshot_, directory, argument); !fine) return tl::unexpected(fine.error());
   return snapshot_->find(image::as_directory(argument.resolved), name);

@@ -372,6 +372,13 @@ Result<std::string_view> ResultsFilesystem::Snapshot::resolve(std::string_view p
   return image::resolve_path(path, storage, directory_wanted);
 }
 
+bool ResultsFilesystem::Snapshot::is_dotted_root(std::string_view directory, std::string_view name) const {
+  return std::any_of(dotted_roots_.begin(), dotted_roots_.end(), [&](const std::string& root) {
+    const auto split = image::split_path(root);
+    return split.directory == directory && split.name == name;
+  });
+}
+
 bool ResultsFilesystem::Snapshot::covers(std::string_view path) const {
   return std::any_of(facts_.roots.begin(), facts_.roots.end(),
                      [&](const std::string& root) { return lies_below(path, root); });

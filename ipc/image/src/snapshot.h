@@ -36,6 +36,8 @@ class ResultsFilesystem::Snapshot {
   /// As image::resolve_path(); but a root that was given with ".." behind a name (`x/../y`) is
   /// what rows call it, since x may be a link, and so is what lies below it.
   Result<std::string_view> resolve(std::string_view path, std::string& storage, bool& directory_wanted) const;
+  /// The row of this name in this directory, as rows call it, is that of such a root.
+  bool is_dotted_root(std::string_view directory, std::string_view name) const;
   /// A resolved path is a root or lies below one.
   bool covers(std::string_view path) const;
 
