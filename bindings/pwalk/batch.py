@@ -96,6 +96,31 @@ class Batch:
     False
     >>> [os.path.basename(path) for path in large]
     [b'large.bin']
+
+    Which batch it is, how large it is, and what stays when the scan gets it back:
+
+    >>> with pwalk.attach(example_image) as image:
+    ...     batch = next(image)
+    >>> "mtime" in batch.columns, batch.redelivered, batch.nbytes > 0
+    (True, False, True)
+    >>> kept = batch.copy()
+    >>> batch.release()
+    >>> (kept.lane, kept.sequence) >= (0, 0), kept.valid("mtime").all()
+    (True, True)
+    >>> kept.to_structured()["size"].sum() == kept["size"].sum()
+    True
+    >>> kept.path(0) == kept.paths()[0] == next(kept.entries(as_bytes=True)).path
+    True
+
+    Names and directories without an object each:
+
+    >>> begin, end = kept.name_offsets[:2]
+    >>> kept.name_bytes[begin:end].tobytes() == kept["name"][0]
+    True
+    >>> kept.directory_paths[kept.directory_index[0]] == kept["directory"][0]
+    True
+    >>> [record.path for record in kept.directories if not record.complete]
+    []
     """
 
     __slots__ = ("_handle",)

@@ -87,7 +87,13 @@ class Config:
 
     @classmethod
     def options(cls) -> tuple[str, ...]:
-        """Names of all options, in the order of ``pwalk-scanner --help``."""
+        """Names of all options, in the order of ``pwalk-scanner --help``.
+
+        Examples
+        --------
+        >>> Config.options()[:2]
+        ('max_depth', 'one_file_system')
+        """
         return tuple(_SPECS)
 
     def replace(self, **changes: Any) -> Config:

@@ -139,7 +139,16 @@ class ScanStats(NamedTuple):
 
     @property
     def entries_per_second(self) -> float:
-        """Entries per second since the walk began."""
+        """Entries per second since the walk began.
+
+        Examples
+        --------
+        >>> import pwalk
+        >>> with pwalk.scan(example_tree) as scan:
+        ...     rows = sum(map(len, scan))
+        >>> scan.scan_stats.entries_per_second > 0
+        True
+        """
         return self.entries / self.elapsed_seconds if self.elapsed_seconds > 0 else 0.0
 
 
@@ -187,8 +196,17 @@ class Consumer:
     >>> import pwalk
     >>> with pwalk.scan(example_tree, name="example-consumer") as scan:
     ...     rows = sum(len(batch) for batch in scan)
-    >>> rows, scan.complete
-    (5, True)
+    >>> rows, scan.complete, scan.name
+    (5, True, 'example-consumer')
+    >>> with pwalk.attach(example_image) as image:
+    ...     batch = image.read(timeout=60)
+    ...     image.from_image, image.in_pool(batch["size"]), image.stats.rows == len(batch)
+    (True, True, True)
+    >>> image.closed
+    True
+    >>> image.close()  # once more does no harm
+    >>> scan.scan_stats.entries
+    5
     """
 
     _handle: _core.ConsumerHandle

@@ -85,6 +85,8 @@ class Entry(Generic[Path]):
     ...     found = {entry.name: entry for batch in scan for entry in batch.entries()}
     >>> found["large.bin"].is_file(), found["sub"].is_dir(), found["large.bin"].stat().st_size
     (True, True, 5000)
+    >>> found["sub"].inode() == os.stat(found["sub"]).st_ino, found["sub"].is_symlink()
+    (True, False)
     """
 
     __slots__ = ("_row", "_table", "name", "path")

@@ -40,6 +40,13 @@ class PwalkFileSystem(fsspec.AbstractFileSystem):  # type: ignore[misc]
     >>> with files.open(files.results.roots[0] + "/notes.txt", "rb") as file:
     ...     file.read()
     b'notes'
+    >>> notes = files.results.roots[0] + "/notes.txt"
+    >>> files.exists(notes), files.isfile(notes), files.isdir(notes), files.info(notes)["size"]
+    (True, True, False, 5)
+    >>> files.modified(notes) == os.stat(notes).st_mtime, files.created(notes) == os.stat(notes).st_ctime
+    (True, True)
+    >>> len(files.ls(files.results.roots[0]))
+    3
     """
 
     protocol = "pwalk"

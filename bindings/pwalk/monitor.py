@@ -83,8 +83,8 @@ class Monitor:
     >>> for path, directories, files in pwalk.walk(example_tree):
     ...     pass
     >>> told = monitor.stop()
-    >>> told.files, told.files_per_second > 0
-    (3, True)
+    >>> told.files, told.files_per_second > 0, monitor.stats == told
+    (3, True, True)
     """
 
     def __init__(self, scan: str | bytes | os.PathLike[str] | None = None) -> None:

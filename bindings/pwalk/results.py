@@ -65,6 +65,9 @@ class ResultEntry(Generic[AnyStr]):
     >>> with pwalk.open_results(example_image) as results, results.scandir() as entries:
     ...     {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
     {'large.bin': 5000, 'notes.txt': 5}
+    >>> with pwalk.open_results(example_image) as results:
+    ...     [(entry.is_symlink(), entry.inode() > 0) for entry in results.scandir() if entry.is_dir()]
+    [(False, True)]
     """
 
     __slots__ = ("_row", "name", "path")
@@ -159,6 +162,19 @@ class ResultsFilesystem:
     >>> with pwalk.open_results(example_image) as results:
     ...     sorted(results.listdir())
     ['large.bin', 'notes.txt', 'sub']
+    >>> results = pwalk.open_results(example_image)
+    >>> results.name, "size" in results.columns
+    ('tree', True)
+    >>> results.state, results.complete, results.entries, results.errors
+    ('complete', True, 5, 0)
+    >>> 0 < results.started_ns <= results.finished_ns, os.path.basename(results.file)
+    (True, 'tree.img')
+    >>> notes = os.path.join(results.roots[0], "notes.txt")
+    >>> results.exists(notes), results.isfile(notes), results.isdir(notes), results.islink(notes)
+    (True, True, False, False)
+    >>> results.lstat(notes).st_size, results.refreshed().entries
+    (5, 5)
+    >>> results.close()
     """
 
     def __init__(self, handle: _core.ResultsHandle) -> None:

@@ -45,6 +45,10 @@ class Scan(Consumer):
     ['d', 'd', 'f', 'f', 'f']
     >>> scan.summary["entries"]
     5
+    >>> scan = pwalk.scan(example_tree)
+    >>> scan.pid > 0, len(scan.read(timeout=60)) > 0
+    (True, True)
+    >>> scan.close()
     """
 
     def __init__(

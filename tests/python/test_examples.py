@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import doctest
-import importlib
+import importlib.util
 import inspect
 import os
 import pathlib
 import pkgutil
+import re
 import shutil
 import subprocess
 import sys
@@ -40,13 +41,35 @@ def test_every_public_name_is_documented_with_an_example():
             assert ">>>" in (thing.__doc__ or ""), name
 
 
-def test_every_public_method_is_documented():
-    for name in pwalk.__all__:
-        thing = getattr(pwalk, name)
-        if inspect.isclass(thing) and thing.__module__.startswith("pwalk"):
-            for member, value in vars(thing).items():
-                if not member.startswith("_") and (callable(value) or isinstance(value, property)):
-                    assert value.__doc__, f"{name}.{member}"
+def members():
+    """(class, name, the thing) of what public classes have that is public."""
+    classes = [thing for name in pwalk.__all__ if inspect.isclass(thing := getattr(pwalk, name))]
+    for module, name in (("pwalk.fsspec", "PwalkFileSystem"), ("pwalk.torch", "EntryDataset")):
+        if importlib.util.find_spec(NEEDED[module]):
+            classes.append(getattr(importlib.import_module(module), name))
+    for owner in classes:
+        for name, value in vars(owner).items():
+            if not name.startswith("_") and (callable(value) or isinstance(value, (property, classmethod, staticmethod))):
+                yield owner, name, value
+
+
+def examples_in(module):
+    """The lines of a module's examples."""
+    text = pathlib.Path(pwalk.__file__).with_name(module.split(".")[-1] + ".py").read_text()
+    return "\n".join(line for line in text.splitlines() if line.strip().startswith((">>> ", "... ")))
+
+
+def test_every_public_member_is_documented():
+    for owner, name, value in members():
+        assert value.__doc__, f"{owner.__name__}.{name}"
+
+
+def test_every_public_member_is_used_in_an_example():
+    for owner, name, value in members():
+        if owner is pwalk.Config and name in pwalk.Config.options():
+            continue
+        examples = examples_in(owner.__module__) + examples_in("pwalk.torch")
+        assert ">>> " in (value.__doc__ or "") or re.search(rf"\.{name}\b", examples), f"{owner.__name__}.{name}"
 
 
 @pytest.mark.skipif(shutil.which("mypy") is None, reason="mypy is not installed")
