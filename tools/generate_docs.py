@@ -15,12 +15,20 @@ import sys
 from typing import Any, NamedTuple
 
 
+FILES = ("FILE", "IMAGE")  # values that are paths; nothing else is completed by names of files
+
+
 class Option(NamedTuple):
     names: tuple[str, ...]  # with their dashes
     value: str              # "" for a switch
     help: str
     heading: str
     words: tuple[str, ...]  # what is allowed, if it is a choice
+    opposite: tuple[str, ...] = ()  # the switch that undoes it
+
+    @property
+    def all_names(self) -> tuple[str, ...]:
+        return self.names + self.opposite
 
 
 class Command(NamedTuple):
@@ -45,7 +53,7 @@ def option_of(said: dict[str, Any]) -> Option:
     if said.get("kind") == "bool":
         value = ""
     return Option((*names, f"--{said['name']}"), value, said.get("help", ""), said.get("heading") or said.get("group") or "Options",
-                  tuple(said.get("words") or said.get("choices") or ()))
+                  tuple(said.get("words") or said.get("choices") or ()), tuple(f"--{name}" for name in [said.get("opposite")] if name))
 
 
 def command_of(said: dict[str, Any]) -> Command:
@@ -80,7 +88,7 @@ def man_page(command: Command, version: str, others: list[str]) -> str:
             lines.append(f'.SH "{roff(heading.upper())}"')
             for option in command.options:
                 if option.heading == heading:
-                    names = ", ".join(f"\\fB{roff(name)}\\fR" for name in option.names)
+                    names = ", ".join(f"\\fB{roff(name)}\\fR" for name in option.all_names)
                     value = f" \\fI{roff(option.value)}\\fR" if option.value else ""
                     allowed = f" ({', '.join(option.words)})" if option.words else ""
                     lines += [".TP", names + value, roff(option.help + allowed) or "."]
@@ -103,19 +111,21 @@ def shell_quoted(text: str) -> str:
 
 
 def all_names(command: Command) -> str:
-    return " ".join(name for option in command.options for name in option.names)
+    return " ".join(name for option in command.options for name in option.all_names)
 
 
 def bash(scanner: Command, commands: list[Command], summaries: dict[str, str]) -> str:
-    """One function for both programs. Values that are one of some words are completed too."""
+    """A function for each program. Values that are one of some words are completed too; `--x=word` comes as three words."""
     def choices(command: Command, indent: str) -> str:
-        return "".join(f"{indent}{option.names[-1]}) words={shell_quoted(' '.join(option.words))} ;;\n" for option in command.options if option.words)
+        return "".join(f"{indent}{'|'.join(option.names)}) words={shell_quoted(' '.join(option.words) or ' ')} ;;\n"
+                       for option in command.options if option.value and option.value not in FILES)
 
     cases = "".join(f"    {command.name.split()[-1]}) options={shell_quoted(all_names(command))}\n      case $previous in\n{choices(command, '        ')}"
                     "        *) ;;\n      esac ;;\n" for command in commands)
     return f"""# Completion of pwalk and pwalk-scanner; generated from the definition of their options.
 _pwalk() {{
   local current=${{COMP_WORDS[COMP_CWORD]}} previous=${{COMP_WORDS[COMP_CWORD-1]}} options='' words=''
+  _pwalk_value_after_equals
   if [ "$COMP_CWORD" -eq 1 ]; then
     mapfile -t COMPREPLY < <(compgen -W {shell_quoted(' '.join(summaries))} -- "$current")
     return
@@ -126,11 +136,15 @@ _pwalk() {{
 }}
 _pwalk_scanner() {{
   local current=${{COMP_WORDS[COMP_CWORD]}} previous=${{COMP_WORDS[COMP_CWORD-1]}} words=''
+  _pwalk_value_after_equals
   local options={shell_quoted(all_names(scanner))}
   case $previous in
 {choices(scanner, '    ')}    *) ;;
   esac
   _pwalk_reply
+}}
+_pwalk_value_after_equals() {{
+  if [ "$current" = = ]; then current=''; elif [ "$previous" = = ]; then previous=${{COMP_WORDS[COMP_CWORD-2]}}; fi
 }}
 _pwalk_reply() {{
   if [ -n "$words" ]; then
@@ -149,8 +163,10 @@ complete -F _pwalk_scanner pwalk-scanner
 
 def zsh_option(option: Option) -> list[str]:
     told = re.sub(r"([\[\]:\\])", r"\\\1", option.help)
-    value = "" if not option.value else f":{option.value.lower()}:" + (f"({' '.join(option.words)})" if option.words else "_files")
-    return [shell_quoted(f"*{name}{'=' if option.value and name.startswith('--') else ''}[{told}]{value}") for name in option.names]
+    action = f"({' '.join(option.words)})" if option.words else "_files" if option.value in FILES else " "
+    value = f":{option.value.lower()}:{action}" if option.value else ""
+    return [*(shell_quoted(f"*{name}{'=' if option.value and name.startswith('--') else ''}[{told}]{value}") for name in option.names),
+            *(shell_quoted(f"*{name}[not {option.names[-1]}]") for name in option.opposite)]
 
 
 def zsh(scanner: Command, commands: list[Command], summaries: dict[str, str]) -> str:
@@ -183,12 +199,19 @@ def fish(scanner: Command, commands: list[Command], summaries: dict[str, str]) -
         return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
     def line(program: str, option: Option, condition: str) -> str:
-        names = "".join(f" -l {name[2:]}" if name.startswith("--") else f" -s {name[1:]}" if len(name) == 2 else f" -o {name[1:]}"
-                        for name in option.names)
-        value = "" if not option.value else " -x -a " + quoted(" ".join(option.words)) if option.words else " -r"
-        return f"complete -c {program}{condition}{names}{value} -d {quoted(option.help)}\n"
+        def named(names: tuple[str, ...]) -> str:
+            return "".join(f" -l {name[2:]}" if name.startswith("--") else f" -s {name[1:]}" if len(name) == 2 else f" -o {name[1:]}"
+                           for name in names)
 
-    text = "# Generated from the definition of the options.\n"
+        value = ""
+        if option.value:
+            value = " -x -a " + quoted(" ".join(option.words)) if option.words else " -r -F" if option.value in FILES else " -x"
+        text = f"complete -c {program}{condition}{named(option.names)}{value} -d {quoted(option.help)}\n"
+        if option.opposite:
+            text += f"complete -c {program}{condition}{named(option.opposite)} -d {quoted(f'not {option.names[-1]}')}\n"
+        return text
+
+    text = "# Generated from the definition of the options.\ncomplete -c pwalk -n __fish_use_subcommand -f\n"
     for name, summary in summaries.items():
         text += f"complete -c pwalk -n __fish_use_subcommand -a {name} -d {quoted(summary)}\n"
     for command in commands:

@@ -75,6 +75,7 @@ nlohmann::ordered_json described(const Flag& flag) {
                               {"default", flag.default_text},
                               {"repeatable", flag.repeatable},
                               {"help", flag.help}};
+  if (flag.is_switch()) json["opposite"] = flag.opposite();
   if (!flag.words.empty()) json["words"] = flag.words;
   if (flag.least != 0) json["least"] = flag.least;
   if (std::isfinite(flag.most)) json["most"] = flag.most;
