@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs a build to a prefix of its own and uses it from there, as a distribution's user would.
-#   check.sh BUILD_DIR CMAKE
+#   check.sh BUILD_DIR CMAKE [PYTHON]      PYTHON: the Python package was built, for this interpreter
 set -eu
-build=$1 cmake=$2
+build=$1 cmake=$2 python=${3-}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 work=$(mktemp -d)
 scanner=
@@ -31,10 +31,10 @@ c++ -o "$work/by-pkg-config" "$here/outside/count_rows.cc" $(pkg-config --cflags
 for page in pwalk pwalk-scanner pwalk-find pwalk-run; do
   [ -s "$work/prefix/share/man/man1/$page.1" ] || fail "no manual of $page"
 done
-bash -n "$work/prefix/share/bash-completion/completions/pwalk" || fail "bash cannot read its completion"
-completed=$(bash -c '. "$1"; COMP_WORDS=(pwalk tail --format ""); COMP_CWORD=3; _pwalk; echo "${COMPREPLY[*]}"' - \
-            "$work/prefix/share/bash-completion/completions/pwalk")
-[ "$completed" = "text csv jsonl null pwalk-csv arrow" ] || fail "pwalk tail --format is completed by: $completed"
+for file in bash-completion/completions/{pwalk,pwalk-scanner} zsh/vendor-completions/_pwalk \
+            fish/vendor_completions.d/{pwalk,pwalk-scanner}.fish; do
+  [ -s "$work/prefix/share/$file" ] || fail "no completion $file"
+done
 
 # The installed scanner and the outside program together: the rows of a live scan are those of find.
 mkdir -p "$work/tree/a/b"
@@ -65,9 +65,28 @@ if command -v dpkg-deb >/dev/null; then
   for package in pwalk libpwalk-dev; do
     dpkg-deb --field "$work/packages/$package"_*.deb Version >/dev/null || fail "no package $package"
   done
-  dpkg-deb --contents "$work/packages"/pwalk_*.deb >"$work/contents"
-  for file in bin/pwalk bin/pwalk-scanner libpwalk_run.so man1/pwalk.1; do
-    grep -q "$file" "$work/contents" || fail "the package pwalk lacks $file"
-  done
+  package_has() {
+    dpkg-deb --contents "$work/packages/$1"_*.deb >"$work/contents"
+    local file
+    for file in "${@:2}"; do
+      grep -q "$file" "$work/contents" || fail "the package $1 lacks $file"
+    done
+  }
+  package_has pwalk /usr/bin/pwalk /usr/bin/pwalk-scanner libpwalk_run.so man1/pwalk.1 completions/pwalk-scanner \
+    vendor-completions/_pwalk vendor_completions.d/pwalk-scanner.fish
+  package_has libpwalk-dev pwalkConfig.cmake pwalk.pc libpwalk_ipc.a include/pwalk/
+  if [ -n "$python" ]; then
+    # The package lies where this Python looks, and finds the scanner of the package beside it.
+    place=/usr/lib/python3/dist-packages
+    "$python" -c 'import sys; sys.exit(sys.argv[1] not in sys.path)' $place || fail "$python does not look in $place"
+    package_has python3-pwalk $place/pwalk/__init__.py $place/pwalk/_core.*so $place/pwalk/config.pyi $place/pwalk/py.typed dist-info/entry_points.txt
+    for package in pwalk python3-pwalk; do
+      dpkg-deb --extract "$work/packages/$package"_*.deb "$work/root"
+    done
+    mkdir -p "$work/tree/inner"
+    counted=$(PATH=$work/root/usr/bin:$PATH PYTHONPATH=$work/root$place "$python" -c 'import pwalk, sys
+with pwalk.scan(sys.argv[1]) as scan: print(sum(map(len, scan)), pwalk.__file__)' "$work/tree") || fail "the package python3-pwalk"
+    [ "$counted" = "2 $work/root$place/pwalk/__init__.py" ] || fail "python3-pwalk counted $counted"
+  fi
 fi
 echo "installed, built against and run"
