@@ -12,7 +12,7 @@ PWALK_BUILD_PACKAGES=(
 # The same, and what its tests and measurements use.
 PWALK_PACKAGES=(
   "${PWALK_BUILD_PACKAGES[@]}"
-  libgtest-dev libgmock-dev relacy-dev libbenchmark-dev libpcre2-dev python3-pytest python3-fsspec python3-pandas python3-dask mypy
+  libgtest-dev libgmock-dev relacy-dev libbenchmark-dev libpcre2-dev python3-pytest python3-pip python3-fsspec python3-pandas python3-dask mypy
   strace bfs fd-find tree zsh fish dpkg-dev file mount e2fsprogs xfsprogs btrfs-progs fuse3 libfuse3-dev
 )
 

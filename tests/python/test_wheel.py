@@ -95,6 +95,22 @@ def test_console_scripts_become_the_programs(unpacked):
         assert done.returncode == 0 and pwalk.__version__ in done.stdout, (name, done.stderr)
 
 
+def test_pip_builds_and_installs_it_offline(tmp_path, tree):
+    """In an isolated build, and where network namespaces may be made without a network; of what is built already."""
+    built = pathlib.Path(pwalk.__file__).parents[2]
+    offline = ["unshare", "--map-root-user", "--net"]
+    if subprocess.run([*offline, "true"], capture_output=True).returncode != 0:
+        offline = []
+    place = tmp_path / "site"
+    command = [*offline, sys.executable, "-m", "pip", "--isolated", "--no-cache-dir", "--disable-pip-version-check", "install", "--no-index",
+               "--no-deps", "--target", place, f"--config-settings=build-dir={built}", ROOT]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT)
+    assert done.returncode == 0, done.stderr
+    program = "import pwalk, sys\nwith pwalk.scan(sys.argv[1]) as scan: print(sum(map(len, scan)), pwalk.__file__)"
+    assert run(place, "-c", program, tree).stdout.split() == ["5", str(place / "pwalk" / "__init__.py")]
+    assert {"pwalk", "pwalk-scanner"} <= {file.name for file in (place / "bin").iterdir()}
+
+
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a git checkout")
 def test_source_archive_holds_what_git_tracks(tmp_path):
     with tarfile.open(build("source", tmp_path)) as archive:
