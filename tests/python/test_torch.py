@@ -9,7 +9,7 @@ import signal
 import pytest
 
 import pwalk
-from conftest import save_image
+from conftest import WAIT, save_image
 
 torch = pytest.importorskip("torch")
 from torch.utils.data import DataLoader, get_worker_info  # noqa: E402
@@ -122,6 +122,16 @@ class Killed(EntryDataset):
 def test_a_killed_worker_makes_the_loader_raise(large_image):
     with pytest.raises(RuntimeError, match="killed|exited unexpectedly"):
         paths_of(DataLoader(Killed(large_image, columns=["path"]), batch_size=None, num_workers=2, timeout=60))
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_two_workers_share_a_scan_that_runs(wide_tree, everything, start_scanner, start):
+    """In a pool that is smaller than the stream."""
+    scanner = start_scanner("--name=live", "--consumers=2", "--ring-size=2M", "--quiet", wide_tree)
+    dataset = EntryDataset("live", columns=["path"], group="loaders", timeout=WAIT)
+    loader = DataLoader(dataset, batch_size=None, num_workers=2, multiprocessing_context=start, timeout=WAIT)
+    assert collections.Counter(paths_of(loader)) == everything
+    assert scanner.wait(WAIT) == 0
 
 
 def test_a_scan_that_runs(wide_tree, tree):
