@@ -2,8 +2,8 @@
 
     python3 read_columns.py PATH [ROUNDS]
 
-Scans PATH once with everything kept in the pool, waits until the walk is over, and then attaches again and again to
-read it: `size` summed over every batch with and without the content hash recomputed, and every path as bytes. Prints
+Scans PATH once with everything kept in the pool, in batches that are full, waits until the walk is over, and then attaches
+again and again to read it: `size` summed over every batch with and without the content hash recomputed, and every path as bytes. Prints
 the median rate of each in millions per second. PATH must fit in the pool (RING_SIZE).
 """
 
@@ -46,7 +46,7 @@ MEASURES: dict[str, Callable[[], float]] = {
 def main() -> None:
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 5
     scanner = subprocess.Popen([find_scanner(), f"--name={NAME}", f"--ring-size={RING_SIZE}", "--consumers=1",
-                                "--linger=60", "--quiet", "--", sys.argv[1]])
+                                "--batch-age-ms=60000", "--linger=60", "--quiet", "--", sys.argv[1]])
     try:
         print("attached while it walks:", f"{rate(lambda batch: batch['size'].sum()):.1f} M entries/s")
         for what, measure in MEASURES.items():
