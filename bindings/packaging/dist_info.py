@@ -6,11 +6,4 @@ import sys
 import wheel_backend
 
 
-def main() -> None:
-    directory = pathlib.Path(sys.argv[1])
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / "METADATA").write_text(wheel_backend.metadata())
-    (directory / "entry_points.txt").write_text(wheel_backend.entry_points())
-
-
-main()
+wheel_backend.write_information(pathlib.Path(sys.argv[1]))

@@ -107,6 +107,20 @@ class Wheel:
         self._archive.close()
 
 
+def write_information(directory: pathlib.Path) -> None:
+    """What importlib.metadata reads of a dist-info directory."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "METADATA").write_text(metadata())
+    (directory / "entry_points.txt").write_text(entry_points())
+
+
+def prepare_metadata_for_build_wheel(metadata_directory: str, config_settings: dict[str, Any] | None = None) -> str:
+    """Without it pip would build everything only to hear what the package depends on."""
+    information = f"pwalk-{version()}.dist-info"
+    write_information(pathlib.Path(metadata_directory) / information)
+    return information
+
+
 def build_wheel(wheel_directory: str, config_settings: dict[str, Any] | None = None,
                 metadata_directory: str | None = None) -> str:
     built = (config_settings or {}).get("build-dir")

@@ -104,7 +104,7 @@ def test_pip_builds_and_installs_it_offline(tmp_path, tree):
     place = tmp_path / "site"
     command = [*offline, sys.executable, "-m", "pip", "--isolated", "--no-cache-dir", "--disable-pip-version-check", "install", "--no-index",
                "--no-deps", "--target", place, f"--config-settings=build-dir={built}", ROOT]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=5 * WAIT)
     assert done.returncode == 0, done.stderr
     program = "import pwalk, sys\nwith pwalk.scan(sys.argv[1]) as scan: print(sum(map(len, scan)), pwalk.__file__)"
     assert run(place, "-c", program, tree).stdout.split() == ["5", str(place / "pwalk" / "__init__.py")]
