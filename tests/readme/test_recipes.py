@@ -153,13 +153,15 @@ def test_torch(tree, environment, saved):
 
 def test_export(tree, environment, saved):
     """Parquet is written by DuckDB's library: e2e_export has it, here it is missing."""
-    lines = block_with("sh", "pwalk export").splitlines()
-    run_shell(lines[0], tree, environment)
+    lines = block_with("sh", "pwalk export").splitlines(True)
+    (parquet,) = [line for line in lines if ".parquet" in line]
+    run_shell("".join(line for line in lines if line != parquet), tree, environment)
     file = (tree.parent / "home.arrow").read_bytes()
     assert file.startswith(b"ARROW1") and file.endswith(b"ARROW1") and b"image-7.tiff" in file
-    refused = subprocess.run(["bash", "-c", lines[1]], cwd=tree.parent, env=environment | {"PWALK_LIBDUCKDB": "/nowhere/libduckdb.so"},
+    assert (tree.parent / "big.csv").read_text().startswith("path,size,mtime\n")
+    refused = subprocess.run(["bash", "-c", parquet], cwd=tree.parent, env=environment | {"PWALK_LIBDUCKDB": "/nowhere/libduckdb.so"},
                              capture_output=True, text=True, timeout=PATIENCE)
-    assert "home.parquet" in lines[1] and refused.returncode == 3 and "PWALK_LIBDUCKDB" in refused.stderr
+    assert refused.returncode == 3 and "PWALK_LIBDUCKDB" in refused.stderr
 
 
 def save(image: str, tree: pathlib.Path, environment: dict) -> None:
