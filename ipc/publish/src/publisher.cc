@@ -320,7 +320,7 @@ bool PublishedScan::serve_until(Done&& done, Hurry&& hurry) {
       hurry();
     }
     if (given_up && Clock::now() >= *given_up) return false;
-    session_.serve(kUnhurriedSlice);
+    session_.serve(Clock::now() - drain_began_ < kBriskFor ? kBriskSlice : kUnhurriedSlice);
   }
   return true;
 }
