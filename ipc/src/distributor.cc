@@ -41,13 +41,11 @@ void wake_if_asleep(const Seat& seat) {
 
 }  // namespace
 
-Distributor::Distributor(std::span<std::byte> pool, ControlMemory& control)
-    : pool_(pool), control_(control), accounts_(pool_geometry(control.geometry())) {}
+Distributor::Distributor(std::span<std::byte> pool, ControlMemory& control, std::uint64_t ready)
+    : pool_(pool), control_(control), accounts_(pool_geometry(control.geometry()), std::uint32_t(ready / kBlockBytes)) {}
 
-void Distributor::make_as_needed(std::uint64_t ready, Grow grow) {
+void Distributor::make_as_needed(Grow grow) {
   const Lock lock(mutex_);
-  if (ready >= pool_.size()) return;
-  accounts_.start_with(std::uint32_t(ready / kBlockBytes));
   grow_ = std::move(grow);
 }
 

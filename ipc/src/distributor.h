@@ -80,14 +80,14 @@ struct Seat : std::enable_shared_from_this<Seat> {
 /// copied or a system call sleeps. Thread-safe throughout.
 class Distributor {
  public:
-  /// Both must outlive it. `pool` is the whole pool, writable.
-  Distributor(std::span<std::byte> pool, ControlMemory& control);
+  /// Both must outlive it. `pool` is the whole pool, writable, of which the first `ready` bytes are there.
+  Distributor(std::span<std::byte> pool, ControlMemory& control, std::uint64_t ready);
 
-  /// Of the pool only `ready` bytes are there yet; `grow` makes more of it and returns
-  /// how many are there then, an error if there is no memory for it: then the pool stays
-  /// as large as it is. It is called by one publisher at a time. Before anything is published.
+  /// `grow` makes more of a pool that is not all there and returns how many bytes are there then, an error
+  /// if there is no memory for it: then the pool stays as large as it is. It is called by one publisher at
+  /// a time. Before anything is published.
   using Grow = std::function<Result<std::uint64_t>()>;
-  void make_as_needed(std::uint64_t ready, Grow grow);
+  void make_as_needed(Grow grow);
   /// Why the pool is smaller than planned, and how large it is; "" if it is not.
   std::string shortage() const;
 

@@ -6,22 +6,17 @@
 
 namespace pwalk::ipc {
 
-PoolAccounts::PoolAccounts(const PoolGeometry& geometry)
-    : geometry_(geometry), batches_(geometry.units()), blocks_(geometry.blocks), lanes_(geometry.lanes) {
+PoolAccounts::PoolAccounts(const PoolGeometry& geometry, std::uint32_t ready)
+    : geometry_(geometry), blocks_(geometry.blocks), lanes_(geometry.lanes) {
   assert(geometry.units_per_block >= 1 && geometry.units_per_block <= 64 && geometry.lanes >= 1);
+  batches_.reserve(geometry.units());
   free_.reserve(geometry.blocks);
-  add_blocks(geometry.blocks);
-}
-
-void PoolAccounts::start_with(std::uint32_t ready) {
-  free_.clear();
-  for (Block& block : blocks_) block.state = BlockState::absent;
-  ready_ = 0;
   add_blocks(ready);
 }
 
 /// The lowest is the first to be used.
 void PoolAccounts::add_blocks(std::uint32_t ready) {
+  batches_.resize(std::size_t{ready} * geometry_.units_per_block);
   for (std::uint32_t block = ready; block-- > ready_;) free_block(block);
   ready_ = ready;
 }

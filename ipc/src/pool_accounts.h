@@ -34,10 +34,9 @@ struct PoolGeometry {
 
 class PoolAccounts {
  public:
-  explicit PoolAccounts(const PoolGeometry& geometry);
-
-  /// Blocks from `ready` on are not there yet. Before anything is placed.
-  void start_with(std::uint32_t ready);
+  explicit PoolAccounts(const PoolGeometry& geometry) : PoolAccounts(geometry, geometry.blocks) {}
+  /// Blocks from `ready` on are not there yet.
+  PoolAccounts(const PoolGeometry& geometry, std::uint32_t ready);
   /// They are now, up to `ready`.
   void add_blocks(std::uint32_t ready);
   /// Whether a batch of `units` would find a place, and the lanes some more, without
@@ -188,7 +187,7 @@ class PoolAccounts {
   void each_held(const Consumer& consumer, Each&& each) const;
 
   PoolGeometry geometry_;
-  std::vector<Batch> batches_;  ///< by first unit
+  std::vector<Batch> batches_;  ///< by first unit, of the blocks that are there: pages are touched as the pool grows
   std::vector<Block> blocks_;
   std::uint32_t ready_ = 0;     ///< blocks that are there
   std::vector<std::uint32_t> free_;  ///< last freed, first used

@@ -52,7 +52,7 @@ struct ScanSession::Impl {
       : name(asked.name),
         pool(std::move(memory)),
         control(std::move(shared)),
-        distributor({pool.data(), pool.bytes()}, control),
+        distributor({pool.data(), pool.bytes()}, control, pool.ready()),
         home(std::move(directory)) {
     report = {.pages = std::string(pool.pages()),
               .reason = std::string(pool.reason()),
@@ -105,7 +105,8 @@ Result<ScanSession> ScanSession::create(const SessionOptions& options) {
                                       [self = impl.get()] { return self->print_current_status(); });
   if (!server) return tl::unexpected(server.error());
   impl->server = *std::move(server);
-  impl->distributor.make_as_needed(impl->pool.ready(), [self = impl.get()] { return self->pool.grow(); });
+  if (impl->pool.ready() < impl->pool.bytes())
+    impl->distributor.make_as_needed([self = impl.get()] { return self->pool.grow(); });
   if (auto appeared = impl->home.appear(); !appeared) return tl::unexpected(appeared.error());
   return ScanSession(std::move(impl));
 }

@@ -29,8 +29,11 @@ class DistributorTest : public ::testing::Test {
                                           .pool_bytes = pool_.size()});
     if (!control) throw std::runtime_error(control.error().message());
     control_ = std::make_unique<ControlMemory>(*std::move(control));
-    distributor_ = std::make_unique<Distributor>(std::span(pool_), *control_);
+    start_with(pool_.size());
   }
+
+  /// Anew, with the first `ready` bytes of the pool.
+  void start_with(std::uint64_t ready) { distributor_ = std::make_unique<Distributor>(std::span(pool_), *control_, ready); }
 
   std::shared_ptr<Seat> attach(StartAt start = StartAt::first) {
     auto admission = distributor_->attach({.start = start, .label = "reader"});
@@ -114,7 +117,8 @@ class Reader {
 
 TEST_F(DistributorTest, APoolThatGrowsKeepsItsHistoryUntilItIsWhole) {
   std::uint64_t ready = 4 * kBlockBytes;
-  distributor_->make_as_needed(ready, [&]() -> Result<std::uint64_t> { return ready += kBlockBytes; });
+  start_with(ready);
+  distributor_->make_as_needed([&]() -> Result<std::uint64_t> { return ready += kBlockBytes; });
   const auto seat = attach();
   StreamReader reader(*control_, seat->memory);
   ReturnWriter<Atomics> returns = seat->memory.return_writer();
@@ -134,7 +138,8 @@ TEST_F(DistributorTest, APoolThatGrowsKeepsItsHistoryUntilItIsWhole) {
 }
 
 TEST_F(DistributorTest, APoolThatCannotGrowStaysAsItIs) {
-  distributor_->make_as_needed(4 * kBlockBytes, []() -> Result<std::uint64_t> { return fail(ENOMEM, "no more"); });
+  start_with(4 * kBlockBytes);
+  distributor_->make_as_needed([]() -> Result<std::uint64_t> { return fail(ENOMEM, "no more"); });
   for (std::uint8_t batch = 0; batch < 4; ++batch) ASSERT_TRUE(publish(0, kBlockBytes, batch));
   EXPECT_NE(distributor_->shortage().find("no more"), std::string::npos);
   const auto seat = attach();
