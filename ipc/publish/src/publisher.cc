@@ -11,11 +11,11 @@
 #include <thread>
 
 #include "attendance_policy.h"
-#include "figures.h"
-#include "image_conclusion.h"
 #include "changes_sink.h"
-#include "pwalk/base/signals_blocked.h"
+#include "figures.h"
 #include "image_builder.h"
+#include "image_conclusion.h"
+#include "pwalk/base/signals_blocked.h"
 #include "lane_sink.h"
 #include "slow_consumers.h"
 #include "trusted_tree.h"
@@ -116,6 +116,7 @@ class PublishedScan {
   bool serve_until(Done&& done, Hurry&& hurry);
   ipc::Attendance attendance_without_builders() const;
   milliseconds slice() const;
+  milliseconds draining_slice() const;
 
   ipc::ScanSession& session_;
   const Observer& observer_;
@@ -143,6 +144,10 @@ class PublishedScan {
 milliseconds PublishedScan::slice() const {
   const bool somebody_reads = session_.attendance().attached > 0;
   if (!policy_.draining() || !somebody_reads) return kSlice;  // serve() returns at once when somebody comes
+  return draining_slice();
+}
+
+milliseconds PublishedScan::draining_slice() const {
   return Clock::now() - drain_began_ < kBriskFor ? kBriskSlice : kUnhurriedSlice;
 }
 
@@ -320,7 +325,7 @@ bool PublishedScan::serve_until(Done&& done, Hurry&& hurry) {
       hurry();
     }
     if (given_up && Clock::now() >= *given_up) return false;
-    session_.serve(Clock::now() - drain_began_ < kBriskFor ? kBriskSlice : kUnhurriedSlice);
+    session_.serve(draining_slice());
   }
   return true;
 }
