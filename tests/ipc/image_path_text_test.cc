@@ -53,6 +53,11 @@ TEST(PathText, SaysWhenOnlyADirectoryWillDo) {
   }
 }
 
+TEST(PathText, SaysWhenANameLeadsUp) {
+  for (const char* path : {"/..", "/a/..", "/a/../b", "/..a/.."}) EXPECT_TRUE(goes_up(path)) << path;
+  for (const char* path : {"", "/", "/a", "/..a", "/a..", "/.../b", "/a/..b/c"}) EXPECT_FALSE(goes_up(path)) << path;
+}
+
 TEST(PathText, RefusesWhatIsNoPath) {
   std::string storage;
   bool directory = false;

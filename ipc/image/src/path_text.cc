@@ -46,6 +46,12 @@ Result<std::string_view> resolve_path(std::string_view path, std::string& storag
   return std::string_view(storage);
 }
 
+bool goes_up(std::string_view path) {
+  for (auto at = path.find("/.."); at != std::string_view::npos; at = path.find("/..", at + 1))
+    if (at + 3 == path.size() || path[at + 3] == '/') return true;
+  return false;
+}
+
 SplitPath split_path(std::string_view resolved) {
   const auto slash = resolved.rfind('/');
   return {resolved.substr(0, slash), resolved.substr(slash + 1)};

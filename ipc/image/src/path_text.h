@@ -19,6 +19,9 @@ struct SplitPath {
 /// EINVAL: not absolute, or with a NUL.
 Result<std::string_view> resolve_path(std::string_view path, std::string& storage, bool& directory_wanted);
 
+/// One of its names is "..".
+bool goes_up(std::string_view path);
+
 /// Of a resolved path.
 SplitPath split_path(std::string_view resolved);
 

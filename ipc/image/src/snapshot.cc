@@ -24,13 +24,6 @@ namespace {
 constexpr std::uint64_t kMostFactBytes = 64 << 20;
 constexpr std::uint64_t kMostRecordBytes = 64 << 20;
 
-/// One of its names is "..".
-bool goes_up(std::string_view path) {
-  for (auto at = path.find("/.."); at != std::string_view::npos; at = path.find("/..", at + 1))
-    if (at + 3 == path.size() || path[at + 3] == '/') return true;
-  return false;
-}
-
 bool roots_overlap(const std::vector<std::string>& roots) {
   // Sorted with '/' below every other byte, a nested root follows its outer one.
   auto sorted = roots;
@@ -184,7 +177,7 @@ Result<void> ResultsFilesystem::Snapshot::load_facts() {
   if (!facts) return file_->damaged(at, facts.error().what);
   facts_ = *std::move(facts);
   roots_overlap_ = roots_overlap(facts_.roots);
-  std::copy_if(facts_.roots.begin(), facts_.roots.end(), std::back_inserter(dotted_roots_), goes_up);
+  std::copy_if(facts_.roots.begin(), facts_.roots.end(), std::back_inserter(dotted_roots_), image::goes_up);
   return {};
 }
 
@@ -362,7 +355,7 @@ Result<void> ResultsFilesystem::Snapshot::collect(std::string_view directory, Li
 Result<std::string_view> ResultsFilesystem::Snapshot::resolve(std::string_view path, std::string& storage,
                                                               bool& directory_wanted) const {
   for (const std::string& root : dotted_roots_) {
-    if (!lies_below(path, root) || goes_up(path.substr(root.size()))) continue;
+    if (!lies_below(path, root) || image::goes_up(path.substr(root.size()))) continue;
     if (path.size() == root.size()) return path;
     auto below = image::resolve_path(path.substr(root.size()), storage, directory_wanted);
     if (!below) return below;

@@ -44,8 +44,9 @@ struct HeldImageBatch {
 /// closes the file, and with it everything borrowed. Const calls are thread-safe.
 ///
 /// Paths are absolute; repeated slashes, "." and ".." are resolved as text, since
-/// links are not followed (but a root that was given as `x/../y` is called that). Opening reads a few pages; every batch and index page is
-/// checked against its checksum once, before its first use.
+/// links are not followed (but a root that was given as `x/../y` is called that).
+/// Opening reads a few pages; every batch and index page is checked against its
+/// checksum once, before its first use.
 ///
 /// Errors of every call: EPROTO, the file is damaged (the message names file, offset
 /// and what is wrong there); EIO. Others are named at the call.
