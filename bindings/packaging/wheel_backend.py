@@ -107,18 +107,25 @@ class Wheel:
         self._archive.close()
 
 
+def information() -> dict[str, str]:
+    """What importlib.metadata reads of a dist-info directory, by file."""
+    return {"METADATA": metadata(), "entry_points.txt": entry_points()}
+
+
+def information_directory() -> str:
+    return f"pwalk-{version()}.dist-info"
+
+
 def write_information(directory: pathlib.Path) -> None:
-    """What importlib.metadata reads of a dist-info directory."""
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / "METADATA").write_text(metadata())
-    (directory / "entry_points.txt").write_text(entry_points())
+    for name, text in information().items():
+        (directory / name).write_text(text)
 
 
 def prepare_metadata_for_build_wheel(metadata_directory: str, config_settings: dict[str, Any] | None = None) -> str:
     """Without it pip would build everything only to hear what the package depends on."""
-    information = f"pwalk-{version()}.dist-info"
-    write_information(pathlib.Path(metadata_directory) / information)
-    return information
+    write_information(pathlib.Path(metadata_directory) / information_directory())
+    return information_directory()
 
 
 def build_wheel(wheel_directory: str, config_settings: dict[str, Any] | None = None,
@@ -128,18 +135,18 @@ def build_wheel(wheel_directory: str, config_settings: dict[str, Any] | None = N
     if not built:
         build(directory)
     name = f"pwalk-{version()}-{tag()}.whl"
-    information = f"pwalk-{version()}.dist-info"
+    place_of_information = information_directory()
     wheel = Wheel(pathlib.Path(wheel_directory) / name)
     with tempfile.TemporaryDirectory() as stage:
         install(directory, pathlib.Path(stage))
         for place, file in installed(pathlib.Path(stage)):
             wheel.add(place, file.read_bytes(), file.stat().st_mode & 0o777)
-    wheel.add(f"{information}/METADATA", metadata().encode())
-    wheel.add(f"{information}/entry_points.txt", entry_points().encode())
-    wheel.add(f"{information}/WHEEL",
+    for file_name, text in information().items():
+        wheel.add(f"{place_of_information}/{file_name}", text.encode())
+    wheel.add(f"{place_of_information}/WHEEL",
               f"Wheel-Version: 1.0\nGenerator: pwalk\nRoot-Is-Purelib: false\nTag: {tag()}\n".encode())
-    wheel.add(f"{information}/LICENSE", (ROOT / "LICENSE").read_bytes())
-    wheel.finish(information)
+    wheel.add(f"{place_of_information}/LICENSE", (ROOT / "LICENSE").read_bytes())
+    wheel.finish(place_of_information)
     return name
 
 
