@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Callable
 from typing import NamedTuple
 
-from whole_program import FIND_FIELDS, Contender, Failed, machine, run
+from whole_program import FIND_FIELDS, Contender, Failed, machine, make_tree, parser_of_one_tree, run
 
 NEVER = ["-links", "+1000000000"]  # looks at every entry's attributes, prints nothing
 
@@ -100,12 +100,7 @@ def measure(asked: argparse.Namespace, tree: str, scratch: pathlib.Path) -> None
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", type=pathlib.Path, required=True)
-    parser.add_argument("--tree", help="an existing tree (default: one is made on /dev/shm)")
-    parser.add_argument("--files", type=int, default=950_000, help="files of the tree that is made")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seed", type=int, default=1, help="of the order within a round")
+    parser = parser_of_one_tree(__doc__, files=950_000, rounds=5)
     parser.add_argument("--only", action="append", default=[], help="pairs whose name has this word")
     asked = parser.parse_args()
     try:
@@ -113,8 +108,7 @@ def main() -> None:
             os.environ["PWALK_RUNTIME_DIR"] = scratch
             tree = asked.tree or os.path.join(scratch, "tree")
             if not asked.tree:
-                subprocess.run([asked.build / "bench/make_tree", "mix", tree, str(asked.files), str(max(1, asked.files // 19)), "7"],
-                               check=True, stdout=sys.stderr)
+                make_tree(asked, "mix", tree, asked.files, max(1, asked.files // 19), 7)
             measure(asked, tree, pathlib.Path(scratch))
     except Failed as error:
         sys.exit(f"results_figures.py: {error}")

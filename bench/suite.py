@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from whole_program import PATIENCE, Contender, Failed, Run, bfs_has_threads, machine, run
+from whole_program import PATIENCE, Contender, Failed, Run, bfs_has_threads, machine, make_tree, run
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "tests" / "support"))
 
@@ -158,10 +158,6 @@ def row_of(place: Place, contender: Contender, runs: list[Run], found: int | Non
 
 
 # ---- places -----------------------------------------------------------------------------------------------------------
-
-
-def make_tree(asked: argparse.Namespace, *words: object) -> None:
-    subprocess.run([str(asked.build / "bench/make_tree"), *map(str, words)], check=True, stdout=sys.stderr)
 
 
 @contextlib.contextmanager

@@ -53,6 +53,21 @@ def run(build: pathlib.Path, contender: Contender) -> Run:
                [each["peak_mib"] for each in told["programs"]])
 
 
+def make_tree(asked: argparse.Namespace, *words: object) -> None:
+    subprocess.run([str(asked.build / "bench/make_tree"), *map(str, words)], check=True, stdout=sys.stderr)
+
+
+def parser_of_one_tree(description: str, files: int, rounds: int) -> argparse.ArgumentParser:
+    """Of programs that measure on one tree, round by round."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=pathlib.Path, required=True)
+    parser.add_argument("--tree", help="an existing tree (default: one is made on /dev/shm)")
+    parser.add_argument("--files", type=int, default=files, help="files of the tree that is made")
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument("--seed", type=int, default=1, help="of the order within a round")
+    return parser
+
+
 def our_contenders(build: pathlib.Path, tree: str) -> list[Contender]:
     def live(name: str, does: str, *consumers: list[str], options: Sequence[str] = ()) -> Contender:
         scanner = [str(build / "bin/pwalk-scanner"), "--quiet", "--name", "bench", "--consumers", str(len(consumers)),
@@ -170,8 +185,7 @@ def with_tree(asked: argparse.Namespace) -> None:
         return
     with tempfile.TemporaryDirectory(prefix="pwalk-bench-", dir="/dev/shm") as scratch:
         tree = os.path.join(scratch, "tree")
-        subprocess.run([asked.build / "bench/make_tree", "mix", tree, str(asked.files), str(max(1, asked.files // 20))],
-                       check=True, stdout=sys.stderr)
+        make_tree(asked, "mix", tree, asked.files, max(1, asked.files // 20))
         measure(asked, tree)
 
 
@@ -193,12 +207,7 @@ def measure(asked: argparse.Namespace, tree: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", type=pathlib.Path, required=True)
-    parser.add_argument("--tree", help="an existing tree (default: one is made on /dev/shm)")
-    parser.add_argument("--files", type=int, default=1_000_000, help="files of the tree that is made")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seed", type=int, default=1, help="of the order within a round")
+    parser = parser_of_one_tree(__doc__, files=1_000_000, rounds=7)
     parser.add_argument("--against", action="append", default=[], help="another command; the tree is appended")
     try:
         with_tree(parser.parse_args())
