@@ -17,8 +17,8 @@ constexpr std::chrono::seconds kAttachTimeout{10};
 
 }  // namespace
 
-ImageBuilder::ImageBuilder(ImageJob job, std::string scan_name)
-    : job_(std::move(job)), names_(names_of(job_)), scan_name_(std::move(scan_name)) {
+ImageBuilder::ImageBuilder(ImageJob job, std::string scan_name, std::function<void()> on_settled)
+    : job_(std::move(job)), names_(names_of(job_)), scan_name_(std::move(scan_name)), on_settled_(std::move(on_settled)) {
   const SignalsBlocked inherited;
   thread_ = std::thread([this] { build(); });
 }
@@ -40,7 +40,7 @@ void ImageBuilder::build() {
   Result<void> built;
   if (auto consumer = ipc::Consumer::attach(options)) {
     ever_attached_.store(true, std::memory_order_relaxed);
-    state_.store(State::reading, std::memory_order_release);
+    settle(State::reading);
     built = copy(*consumer);
     const ipc::StreamEnd end = consumer->end();
     consumer->detach();
@@ -48,11 +48,17 @@ void ImageBuilder::build() {
     if (built) built = conclude_image(job_, end == ipc::StreamEnd::complete, outcome_);
   } else {
     built = tl::unexpected(consumer.error());
+    settle(State::finishing);
   }
   note_outcome(job_, built, outcome_);
   // Now, not when the scan ends: an unfinished file gives its space back.
   static_cast<void>(image::ImageWriter(std::move(job_.writer)));
   state_.store(State::done, std::memory_order_release);
+}
+
+void ImageBuilder::settle(State state) {
+  state_.store(state, std::memory_order_release);
+  on_settled_();
 }
 
 /// Until the stream ends. A batch is given back when the file has its bytes.

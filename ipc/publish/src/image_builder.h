@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <thread>
 
@@ -15,8 +16,9 @@ namespace pwalk::publish {
 /// consumer, never the scan. Calls by the control thread.
 class ImageBuilder {
  public:
-  /// Starts attaching; the session's socket must be served meanwhile.
-  ImageBuilder(ImageJob job, std::string scan_name);
+  /// Starts attaching; the session's socket must be served meanwhile. `on_settled` is called
+  /// once, by the builder's thread, when settled() has become true.
+  ImageBuilder(ImageJob job, std::string scan_name, std::function<void()> on_settled);
   /// Waits for the thread, which ends soon once it was told to give_up().
   ~ImageBuilder();
 
@@ -40,11 +42,13 @@ class ImageBuilder {
   enum class State : std::uint8_t { attaching, reading, finishing, done };
 
   void build();
+  void settle(State state);
   Result<void> copy(ipc::Consumer& consumer);
 
   ImageJob job_;
   const ImageNames names_;
   std::string scan_name_;
+  const std::function<void()> on_settled_;
   ImageOutcome outcome_;  // written by the thread before `done`
   // Stored (release) by the thread, loaded (acquire) by the control thread, which
   // reads outcome_ after `done`.

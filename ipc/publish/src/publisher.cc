@@ -78,7 +78,9 @@ class PublishedScan {
                     : std::make_unique<Walk>(plan, session, control)) {
     session_.reuse_without_consumers(limits.reuse_unattended);
     offer_image(images);
-    for (ImageJob& job : images) builders_.push_back(std::make_unique<ImageBuilder>(std::move(job), session.name()));
+    // The walk waits for them: without the wake for the rest of a slice, a tenth of a short scan.
+    for (ImageJob& job : images)
+      builders_.push_back(std::make_unique<ImageBuilder>(std::move(job), session.name(), [&session] { session.wake(); }));
   }
 
   Outcome run() {
