@@ -107,7 +107,18 @@ class PlanResolver {
     plan_.statx_mask = statx_mask_for(*columns);
     features_ = sys::probe_kernel(calls_);
     plan_.use_statx = plan_.options.kernel.use_statx && features_.statx;
+    plan_.use_getdents = plan_.options.kernel.use_getdents && features_.getdents;
+    notice_refusals();
     return {};
+  }
+
+  /// What costs columns or time without having been asked for.
+  void notice_refusals() {
+    const KernelOptions& asked = plan_.options.kernel;
+    if (asked.use_statx && !features_.statx && plan_.statx_mask != 0)
+      plan_.notices.push_back("this kernel or sandbox refuses statx: fstatat asks instead, btime and mount_id stay unknown");
+    if (asked.use_getdents && !features_.getdents)
+      plan_.notices.push_back("this kernel or sandbox refuses getdents64: readdir reads the directories instead");
   }
 
   Result<void> resolve_globs() {
@@ -355,8 +366,9 @@ class PlanResolver {
     unsigned kib = 0;
     for (const PlannedRoot& root : plan_.roots) kib = std::max(kib, tuning_of(root.profile).buffer_kib);
     plan_.dirent_buffer_bytes = std::size_t{1024} * asked.readahead_kb.value_or(kib);
-    decide("directories", fmt::format("{} with {} KiB", asked.use_getdents ? "getdents64" : "readdir", plan_.dirent_buffer_bytes / 1024),
-           asked.readahead_kb ? "--readahead-kb" : "by profile");
+    const bool refused = asked.use_getdents && !plan_.use_getdents;
+    decide("directories", fmt::format("{} with {} KiB", plan_.use_getdents ? "getdents64" : "readdir", plan_.dirent_buffer_bytes / 1024),
+           refused ? "this kernel or sandbox refuses getdents64" : asked.readahead_kb ? "--readahead-kb" : "by profile");
     explain_attributes();
     if (const auto& most = plan_.options.etiquette.max_ops_per_second)
       decide("system calls", fmt::format("at most {} in a second", *most), "--max-ops-per-second");

@@ -75,7 +75,7 @@ Worker::Worker(unsigned number, Walk& walk)
       known_(walk.known ? walk.known->reader() : nullptr) {}
 
 std::unique_ptr<DirReader> Worker::make_reader() const {
-  return std::make_unique<DirReader>(walk_.calls, plan_.dirent_buffer_bytes, plan_.options.kernel.use_getdents);
+  return std::make_unique<DirReader>(walk_.calls, plan_.dirent_buffer_bytes, plan_.use_getdents);
 }
 
 void Worker::run() {

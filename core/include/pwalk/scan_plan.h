@@ -58,6 +58,7 @@ struct ScanPlan {
   schema::ColumnSet columns;
   std::uint32_t statx_mask = 0;      ///< smallest mask that yields the columns; 0: no stat
   bool use_statx = true;             ///< asked for, and this kernel has it; else fstatat
+  bool use_getdents = true;          ///< likewise; else readdir
   unsigned threads = 1;                    ///< to start with
   unsigned least_threads = 1;              ///< never fewer; the three are the same if the number is fixed
   unsigned most_threads = 1;               ///< never more
