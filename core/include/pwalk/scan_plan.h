@@ -38,6 +38,7 @@ struct PlannedRoot {
   Profile profile = Profile::local;
   Coherence coherence = Coherence::normal;
   unsigned split_names = 0;  ///< names per part when idle threads help with a large directory; 0: they do not
+  bool queue_by_server = false;  ///< its directories wait by metadata server
   AskBy ask_by = AskBy::threads;
   bool direct = false;     ///< its directories take O_DIRECT
   int error = 0;           ///< errno if the root cannot be stat'ed; it is not walked
