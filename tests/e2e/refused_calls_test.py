@@ -1,10 +1,11 @@
-"""Whole scans in sandboxes that forbid what a walk would like to use, and with little memory to lock.
+"""Whole scans in sandboxes that forbid what a walk would like to use, with little memory to lock, and with few descriptors.
 
 Each gives the rows it can, one clear report, and an end.
 """
 
 import csv
 import io
+import json
 import os
 import pathlib
 import sys
@@ -89,3 +90,21 @@ def test_every_row_with_64_kib_of_memory_to_lock(stage, tree, options):
     assert scan.scanner.code == scan.reader.code == 0, scan.scanner.err
     assert scan.paths == sorted(found(tree))
     assert len(reports(scan)) <= (1 if options else 0)
+
+
+@pytest.mark.parametrize("options", [(), ("--profile", "fuse")])
+def test_a_chain_of_ten_thousand_with_32_descriptors(stage, options):
+    """All of the scanner's together, and its threads as many as the profile wants and the limit allows."""
+    levels = 10_000
+    at = os.open(stage.tree, os.O_RDONLY | os.O_DIRECTORY)
+    for _ in range(levels):
+        os.mkdir("d", dir_fd=at)
+        below = os.open("d", os.O_RDONLY | os.O_DIRECTORY, dir_fd=at)
+        os.close(at)
+        at = below
+    os.close(at)
+    scanner = stage.scanner("--json", "--quiet", *options, stage.tree, through=[*SANDBOX, "--open-files", "32"])
+    assert scanner.finish().code == 0, scanner.err
+    summary = json.loads(scanner.out)
+    assert summary["complete"] and summary["errors"] == 0
+    assert summary["entries"] == summary["directories"] == levels + 1

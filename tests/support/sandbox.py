@@ -1,6 +1,6 @@
-"""Runs a command in a sandbox that refuses system calls, or with little memory to lock.
+"""Runs a command in a sandbox that refuses system calls, or with little memory to lock or few descriptors.
 
-    sandbox.py [--refuse CALL=ERROR ...] [--memlock BYTES] COMMAND...
+    sandbox.py [--refuse CALL=ERROR ...] [--memlock BYTES] [--open-files N] COMMAND...
 
 CALL is one of NUMBERS below, ERROR an errno such as EPERM (old container run-times) or ENOSYS (old kernels). seccomp, as
 containers use it: it cannot be taken off again, and every child inherits it.
@@ -64,10 +64,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--refuse", action="append", default=[])
     parser.add_argument("--memlock", type=int)
+    parser.add_argument("--open-files", type=int)
     parser.add_argument("command", nargs=argparse.REMAINDER)
     asked = parser.parse_args()
-    if asked.memlock is not None:
-        resource.setrlimit(resource.RLIMIT_MEMLOCK, (asked.memlock, asked.memlock))
+    for which, limit in ((resource.RLIMIT_MEMLOCK, asked.memlock), (resource.RLIMIT_NOFILE, asked.open_files)):
+        if limit is not None:
+            resource.setrlimit(which, (limit, limit))
     # Before the filter: afterwards this program too is without those calls.
     refused = {call: getattr(errno, error) for call, error in (pair.split("=") for pair in asked.refuse)}
     if refused:
