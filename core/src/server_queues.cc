@@ -1,6 +1,13 @@
 #include "server_queues.h"
 
+#include <utility>
+
 namespace pwalk {
+
+ServerQueues::~ServerQueues() {
+  for (Queue& queue : queues_)
+    while (queue.newest) NodePtr(std::exchange(queue.newest, queue.newest->next_reserved), false);
+}
 
 void ServerQueues::serve(unsigned worker, unsigned slot) {
   if (at_[worker] == slot) return;

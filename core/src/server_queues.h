@@ -30,6 +30,11 @@ class ServerQueues {
     for (unsigned worker = 0; worker < workers; ++worker) at_[worker] = kNoServer;
   }
 
+  /// Drops what is left.
+  ~ServerQueues();
+  ServerQueues(const ServerQueues&) = delete;
+  ServerQueues& operator=(const ServerQueues&) = delete;
+
   /// The queue of server number `server` of the file system `device`.
   static unsigned slot_of(std::uint64_t device, std::uint32_t server) {
     return unsigned((server + device * 0x9E3779B97F4A7C15u) % kSlots);
