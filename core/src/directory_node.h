@@ -93,6 +93,8 @@ class DirectoryNode {
   /// so its position is lost. Set under a pin, read by the reader under its own.
   std::atomic<bool> reopened{false};
   DirectoryNode* next_reserved = nullptr;  ///< Frontier's private list
+  /// Frontier's: the metadata server that is thought to have it, a slot of ServerQueues.
+  std::uint8_t server = 0;
 
  private:
   DirectoryNode(NodePtr parent, std::string_view name, const Origin& origin);

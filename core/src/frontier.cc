@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace pwalk {
 namespace {
@@ -17,6 +18,7 @@ Frontier::Frontier(unsigned workers, std::size_t budget_bytes, bool stealing)
       stealing_(stealing),
       deque_capacity_(workers <= kFewWorkers ? 4096 : 512),
       ends_(new End[workers]),
+      servers_(workers),
       active_(workers) {
   for (unsigned worker = 0; worker < workers; ++worker) ends_[worker].deque.emplace(deque_capacity_);
 }
@@ -27,31 +29,59 @@ Frontier::~Frontier() {
     }
 }
 
-void Frontier::push(unsigned worker, NodePtr node) {
+void Frontier::push(unsigned worker, NodePtr node, unsigned server) {
   End& end = ends_[worker];
   // Before the node can be taken: whoever finishes it has seen this.
   end.pushed.store(end.pushed.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  end.waiting_bytes.fetch_add(node->footprint(), std::memory_order_relaxed);
   DirectoryNode* const raw = node.detach();
-  if (!end.deque->push(raw)) {
-    raw->next_reserved = end.reserve;
-    end.reserve = raw;
+  raw->server = std::uint8_t(server);
+  if (server != ServerQueues::kNoServer && servers_.is_in_use())
+    servers_.push(raw);
+  else if (!keep(end, raw))
     return;
-  }
   // With wait(): its sleeper is counted before it looks at the deques, ours is
   // pushed before we look at the sleepers, all sequentially consistent. So either
   // it sees the node, or we see the sleeper.
   if (stealing_ && sleepers_.load(std::memory_order_seq_cst) != 0) wake(false);
 }
 
+// False: in the reserve, where nobody else looks.
+bool Frontier::keep(End& end, DirectoryNode* node) {
+  end.waiting_bytes.fetch_add(node->footprint(), std::memory_order_relaxed);
+  if (end.deque->push(node)) return true;
+  node->next_reserved = end.reserve;
+  end.reserve = node;
+  return false;
+}
+
+// What was found before there were two servers; the oldest first, so that the newest is on
+// top there too. Needs no memory, since what is in no list is lost.
+void Frontier::move_over(End& end) {
+  end.moved_over = true;
+  DirectoryNode* oldest = nullptr;
+  const auto put = [&](DirectoryNode* node) { node->next_reserved = std::exchange(oldest, node); };
+  while (end.reserve) put(std::exchange(end.reserve, end.reserve->next_reserved));
+  while (DirectoryNode* node = end.deque->pop()) put(node);
+  while (oldest) {
+    DirectoryNode* const node = std::exchange(oldest, oldest->next_reserved);
+    end.waiting_bytes.fetch_sub(node->footprint(), std::memory_order_relaxed);
+    if (node->server == ServerQueues::kNoServer)
+      keep(end, node);
+    else
+      servers_.push(node);
+  }
+  if (stealing_ && sleepers_.load(std::memory_order_seq_cst) != 0) wake(true);
+}
+
 NodePtr Frontier::take_own(unsigned worker) {
   End& end = ends_[worker];
+  if (servers_.is_in_use() && !end.moved_over) move_over(end);
   DirectoryNode* node = end.deque->pop();
   if (!node && end.reserve) {
     refill(end);
     node = end.deque->pop();
   }
-  return taken_from(end, node);
+  return node ? taken_from(end, node) : NodePtr(servers_.take(worker), false);
 }
 
 NodePtr Frontier::steal(unsigned worker) {
@@ -81,7 +111,8 @@ void Frontier::refill(End& end) {
   if (stealing_ && sleepers_.load(std::memory_order_seq_cst) != 0) wake(true);
 }
 
-bool Frontier::wait() {
+bool Frontier::wait(unsigned worker) {
+  servers_.serve(worker, ServerQueues::kNoServer);
   if (outstanding() == 0) {
     wake(true);  // the others may have gone to sleep before the last was finished
     return false;
@@ -106,6 +137,7 @@ void Frontier::set_active(unsigned count) {
 
 // What it leaves in its deque others take. A bell that was meant for it is passed on.
 bool Frontier::park(unsigned worker) {
+  servers_.serve(worker, ServerQueues::kNoServer);
   if (outstanding() == 0) {
     wake(true);
     return false;
@@ -124,7 +156,7 @@ void Frontier::add_parts(unsigned count) {
 }
 
 bool Frontier::any_waiting() const {
-  return has_parts() || std::any_of(ends_.get(), ends_.get() + workers_, [](const End& end) { return !end.deque->looks_empty(); });
+  return has_parts() || !servers_.looks_empty() || std::any_of(ends_.get(), ends_.get() + workers_, [](const End& end) { return !end.deque->looks_empty(); });
 }
 
 void Frontier::finish(unsigned worker) {

@@ -10,13 +10,16 @@
 
 #include "directory_node.h"
 #include "pwalk/base/cache_line.h"
+#include "server_queues.h"
 #include "work_stealing_deque.h"
 
 namespace pwalk {
 
 /// The directories that wait to be read. Each worker has its own end: it pushes
 /// what it finds and takes the last found first, so a walk goes deep before it
-/// goes wide; idle workers take the oldest, the largest subtrees, from others.
+/// goes wide; idle workers take the oldest, the largest subtrees, from others. Where a
+/// file system has several metadata servers its directories wait by server (ServerQueues),
+/// and whoever has nothing of its own takes from there.
 ///
 /// Bounded: a worker whose share is used up is told so (is_above_share) and puts
 /// its directory aside.
@@ -33,18 +36,22 @@ class Frontier {
   /// Drops what is left, if any.
   ~Frontier();
 
-  /// By worker `worker` (or before the workers start). The node is taken over.
-  void push(unsigned worker, NodePtr node);
+  /// By worker `worker` (or before the workers start). The node is taken over. `server`: the
+  /// metadata server that is thought to have it, a slot of ServerQueues; it needs stealing.
+  void push(unsigned worker, NodePtr node, unsigned server = ServerQueues::kNoServer);
 
-  /// What `worker` found last, if anything of its own waits.
+  /// What `worker` found last, if anything of its own waits, else what waits by server.
   NodePtr take_own(unsigned worker);
+
+  /// By `worker`: it reads a directory of this metadata server from here on.
+  void serve(unsigned worker, unsigned server) { servers_.serve(worker, server); }
 
   /// Another worker's oldest.
   NodePtr steal(unsigned worker);
 
-  /// Sleeps until there may be something to steal. False: nothing is outstanding
+  /// `worker` sleeps until there may be something to steal. False: nothing is outstanding
   /// any more, the walk is over.
-  bool wait();
+  bool wait(unsigned worker);
 
   /// Workers from number `count` on are surplus and park when they can. Any thread.
   void set_active(unsigned count);
@@ -72,7 +79,8 @@ class Frontier {
   /// `worker` is done with one directory that was pushed, by whomever.
   void finish(unsigned worker);
 
-  /// Bytes of waiting directories of this worker, as a fraction of its share.
+  /// Bytes of waiting directories of this worker, and of what waits by server its part, as
+  /// a fraction of its share.
   bool is_above_share(unsigned worker) const { return waiting_bytes(worker) > share_; }
   bool is_far_above_share(unsigned worker) const { return waiting_bytes(worker) > 2 * share_; }
   bool is_below_half_share(unsigned worker) const { return waiting_bytes(worker) < share_ / 2; }
@@ -86,16 +94,19 @@ class Frontier {
   struct alignas(kFalseSharingRange) End {
     std::optional<WorkStealingDeque<DirectoryNode*>> deque;  ///< set once, before the workers start
     DirectoryNode* reserve = nullptr;          ///< owner only: what did not fit the deque, newest first
+    bool moved_over = false;                   ///< owner only: what waited here by server was queued there
     std::atomic<std::size_t> waiting_bytes{0};  ///< relaxed: a budget, not an order
     std::atomic<std::uint64_t> pushed{0};       ///< stored by the owner alone
     std::atomic<std::uint64_t> finished{0};     ///< likewise; release, with outstanding()
   };
 
   std::size_t waiting_bytes(unsigned worker) const {
-    return ends_[worker].waiting_bytes.load(std::memory_order_relaxed);
+    return ends_[worker].waiting_bytes.load(std::memory_order_relaxed) + servers_.waiting_bytes() / workers_;
   }
   NodePtr taken_from(End& end, DirectoryNode* node);
   void refill(End& end);
+  bool keep(End& end, DirectoryNode* node);
+  void move_over(End& end);
   bool any_waiting() const;
   void wake(bool everybody);
 
@@ -104,6 +115,7 @@ class Frontier {
   const bool stealing_;
   const std::size_t deque_capacity_;
   const std::unique_ptr<End[]> ends_;
+  ServerQueues servers_;
   alignas(kFalseSharingRange) std::atomic<unsigned> sleepers_{0};
   std::atomic<unsigned> parts_{0};  ///< sequentially consistent where added and looked at, with sleepers_
   std::mutex mutex_;

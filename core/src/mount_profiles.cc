@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "metadata_server.h"
 #include "tuning_profile.h"
 
 namespace pwalk {
@@ -33,7 +34,7 @@ MountTuning MountProfiles::tuning_of(std::uint32_t root, const Identity& directo
   const PlannedRoot& planned = plan_.roots[root];
   const bool by_mount = directory.mount != 0 && planned.mount_id != 0;
   const bool at_home = by_mount ? directory.mount == planned.mount_id : directory.device == planned.device;
-  if (at_home || !directory.known) return {planned.profile, planned.coherence, planned.split_names};
+  if (at_home || !directory.known) return {planned.profile, planned.coherence, planned.split_names, planned.queue_by_server};
   const Key key{root, by_mount ? directory.mount : directory.device};
   const std::lock_guard lock(mutex_);
   const auto found = known_.find(key);
@@ -52,7 +53,9 @@ MountProfiles::Known MountProfiles::look_up(const Identity& directory, int fd) c
     tuning.profile = asked.profile;
   else if (asked.detect_filesystem)
     tuning.profile = profile_of_mount(known.told.filesystem, known.told.filesystem.empty() ? calls_.filesystem_magic(fd) : 0);
-  if (plan_.options.threads.work_stealing) tuning.split_names = pwalk::tuning_of(tuning.profile).split_names;
+  const ThreadOptions& threads = plan_.options.threads;
+  if (threads.work_stealing) tuning.split_names = pwalk::tuning_of(tuning.profile).split_names;
+  tuning.queue_by_server = threads.work_stealing && threads.metadata_queues && has_metadata_servers(tuning.profile);
   Coherence coherence = plan_.options.attributes.coherence;
   if (coherence == Coherence::by_profile && asked.use_o_direct) coherence = Coherence::force;
   tuning.coherence = coherence == Coherence::by_profile ? pwalk::tuning_of(tuning.profile).coherence : coherence;

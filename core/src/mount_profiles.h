@@ -23,6 +23,7 @@ struct MountTuning {
   Profile profile = Profile::local;
   Coherence coherence = Coherence::normal;
   unsigned split_names = 0;  ///< see PlannedRoot
+  bool queue_by_server = false;  ///< likewise
 };
 
 /// The mounts a walk comes across. The plan knows those of its roots; others are

@@ -31,27 +31,17 @@ class Opened {
 
 }  // namespace
 
-void OptInReader::enter(int directory, Profile profile) {
+void OptInReader::enter(Profile profile, std::optional<std::uint32_t> server) {
   profile_ = profile;
-  has_mdt_ = false;
-  if (!wants(Column::mdt)) return;
-  if (profile == Profile::lustre) {
-    int index = 0;
-    has_mdt_ = calls_.ioctl(directory, kLustreGetMdtIndex, &index) >= 0 && index >= 0;
-    mdt_ = std::uint32_t(index);
-  } else if (profile == Profile::beegfs) {
-    BeegfsEntryInfo info{};
-    has_mdt_ = calls_.ioctl(directory, kBeegfsGetEntryInfo, &info) >= 0;
-    mdt_ = info.owner;
-  }
+  server_ = server;
 }
 
 void OptInReader::read(int directory, const char* name, Entry& entry) {
   if (wants(Column::target) && entry.type == 'l') read_target(directory, name, entry);
   if (wants(Column::project) && (entry.type == 'f' || entry.type == 'd')) read_project(directory, name, entry);
   if (entry.type == 'f') read_stripes(directory, name, entry);
-  if (has_mdt_ && directory != AT_FDCWD) {
-    entry.mdt = mdt_;
+  if (server_ && wants_server()) {
+    entry.mdt = *server_;
     entry.known.insert(Column::mdt);
   }
 }

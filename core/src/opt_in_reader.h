@@ -1,6 +1,8 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "pwalk/scan_options.h"
@@ -22,8 +24,11 @@ class OptInReader {
 
   bool wants_any() const { return !wanted_.empty(); }
 
-  /// A directory is read from here on, or again.
-  void enter(int directory, Profile profile);
+  /// A column tells the metadata server of each entry's directory.
+  bool wants_server() const { return wants(schema::Column::mdt); }
+
+  /// A directory is read from here on, or again. `server`: what is known of its metadata server.
+  void enter(Profile profile, std::optional<std::uint32_t> server);
 
   /// Adds to the entry of `name` in `directory`, whose type is known. Texts stay
   /// valid until the next call. `directory` may be AT_FDCWD, for a root.
@@ -40,8 +45,7 @@ class OptInReader {
   const sys::Calls& calls_;
   const schema::ColumnSet wanted_;
   Profile profile_ = Profile::local;
-  bool has_mdt_ = false;
-  std::uint32_t mdt_ = 0;              ///< of the directory entered
+  std::optional<std::uint32_t> server_;  ///< of the directory entered
   bool by_name_ = true;                ///< this kernel tells a project id without an open
   std::array<char, 4096> target_;      ///< PATH_MAX: the longest text a link can have
   std::array<std::byte, 65536> layout_;  ///< XATTR_SIZE_MAX

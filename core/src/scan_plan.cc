@@ -8,6 +8,7 @@
 
 #include "attribute_reader.h"
 #include "bpf_filter.h"
+#include "metadata_server.h"
 #include "mount_profiles.h"
 #include "mount_table.h"
 #include "numa_memory.h"
@@ -107,7 +108,18 @@ class PlanResolver {
     plan_.statx_mask = statx_mask_for(*columns);
     features_ = sys::probe_kernel(calls_);
     plan_.use_statx = plan_.options.kernel.use_statx && features_.statx;
+    plan_.use_getdents = plan_.options.kernel.use_getdents && features_.getdents;
+    notice_refusals();
     return {};
+  }
+
+  /// What costs columns or time without having been asked for.
+  void notice_refusals() {
+    const KernelOptions& asked = plan_.options.kernel;
+    if (asked.use_statx && !features_.statx && plan_.statx_mask != 0)
+      plan_.notices.push_back("this kernel or sandbox refuses statx: fstatat asks instead, btime and mount_id stay unknown");
+    if (asked.use_getdents && !features_.getdents)
+      plan_.notices.push_back("this kernel or sandbox refuses getdents64: readdir reads the directories instead");
   }
 
   Result<void> resolve_globs() {
@@ -180,6 +192,7 @@ class PlanResolver {
     root.profile = profile_for(root.filesystem, known ? 0 : calls_.filesystem_magic(given.c_str()));
     root.split_names = plan_.options.threads.work_stealing ? tuning_of(root.profile).split_names : 0;
     if (plan_.options.kernel.use_o_direct && result >= 0) root.direct = takes_direct(given);
+    if (result >= 0 && has_metadata_servers(root.profile)) resolve_server(root);
     root.coherence = coherence_for(root.profile);
     return root;
   }
@@ -190,6 +203,20 @@ class PlanResolver {
     if (fd >= 0) calls_.close(fd);
     direct_error_ = fd < 0 ? -fd : 0;
     return fd >= 0;
+  }
+
+  /// Tried on the root itself: a client that does not tell there tells nowhere.
+  void resolve_server(PlannedRoot& root) {
+    const ThreadOptions& asked = plan_.options.threads;
+    const auto by_thread = [&](std::string why) { decide("metadata servers", "directories wait by thread", std::move(why)); };
+    if (!asked.metadata_queues) return by_thread("--no-metadata-queues");
+    if (!asked.work_stealing) return by_thread("--no-work-stealing");
+    const int fd = calls_.open(root.given.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const auto server = fd < 0 ? std::nullopt : metadata_server_of(calls_, fd, root.profile);
+    if (fd >= 0) calls_.close(fd);
+    if (!server) return by_thread(root.path + " does not tell which server has it");
+    root.queue_by_server = true;
+    decide("metadata servers", "directories wait by server, once there are two", fmt::format("server {} has {}", *server, root.path));
   }
 
   Profile profile_for(const std::string& filesystem, std::uint64_t magic = 0) const {
@@ -355,8 +382,9 @@ class PlanResolver {
     unsigned kib = 0;
     for (const PlannedRoot& root : plan_.roots) kib = std::max(kib, tuning_of(root.profile).buffer_kib);
     plan_.dirent_buffer_bytes = std::size_t{1024} * asked.readahead_kb.value_or(kib);
-    decide("directories", fmt::format("{} with {} KiB", asked.use_getdents ? "getdents64" : "readdir", plan_.dirent_buffer_bytes / 1024),
-           asked.readahead_kb ? "--readahead-kb" : "by profile");
+    const bool refused = asked.use_getdents && !plan_.use_getdents;
+    decide("directories", fmt::format("{} with {} KiB", plan_.use_getdents ? "getdents64" : "readdir", plan_.dirent_buffer_bytes / 1024),
+           refused ? "this kernel or sandbox refuses getdents64" : asked.readahead_kb ? "--readahead-kb" : "by profile");
     explain_attributes();
     if (const auto& most = plan_.options.etiquette.max_ops_per_second)
       decide("system calls", fmt::format("at most {} in a second", *most), "--max-ops-per-second");

@@ -4,6 +4,7 @@
 
 #include <new>
 
+#include "metadata_server.h"
 #include "saturated.h"
 
 namespace pwalk {
@@ -75,7 +76,7 @@ Worker::Worker(unsigned number, Walk& walk)
       known_(walk.known ? walk.known->reader() : nullptr) {}
 
 std::unique_ptr<DirReader> Worker::make_reader() const {
-  return std::make_unique<DirReader>(walk_.calls, plan_.dirent_buffer_bytes, plan_.options.kernel.use_getdents);
+  return std::make_unique<DirReader>(walk_.calls, plan_.dirent_buffer_bytes, plan_.use_getdents);
 }
 
 void Worker::run() {
@@ -216,7 +217,7 @@ bool Worker::step() {
   if (NodePtr stolen = frontier.steal(number_)) return take_up(Visit(std::move(stolen))), true;
   if (auto part = walk_.split.take_any()) return help(*std::move(part)), true;
   flush();
-  return idle([&] { return frontier.wait(); });
+  return idle([&] { return frontier.wait(number_); });
 }
 
 template <class Wait>
@@ -249,7 +250,7 @@ bool Worker::controlled_step() {
   }
   if (auto part = walk_.split.take_any()) return help(*std::move(part)), true;
   flush();
-  if (may_open || frontier.outstanding() == 0) return idle([&] { return frontier.wait(); });
+  if (may_open || frontier.outstanding() == 0) return idle([&] { return frontier.wait(number_); });
   return idle([&] { return walk_.control->wait_for_room(), true; });
 }
 
@@ -357,8 +358,25 @@ void Worker::tune(const DirectoryNode& node, int fd) {
   if (node.root() != tuned_root_ || identity.mount != tuned_mount_ || identity.device != tuned_device_) {
     tuning_ = walk_.mounts.tuning_of(node.root(), identity, fd);
     tuned_root_ = node.root(), tuned_mount_ = identity.mount, tuned_device_ = identity.device;
+    leave_servers();
   }
-  if (opt_in_.wants_any()) opt_in_.enter(fd, tuning_.profile);
+  if (tuning_.queue_by_server || opt_in_.wants_server()) ask_server(node, fd);
+  if (opt_in_.wants_any()) opt_in_.enter(tuning_.profile, server_);
+}
+
+// On another mount, of which nothing is known yet.
+void Worker::leave_servers() {
+  server_.reset();
+  queue_ = ServerQueues::kNoServer;
+  walk_.frontier.serve(number_, queue_);
+}
+
+// Nothing tells it before the directory is open.
+void Worker::ask_server(const DirectoryNode& node, int fd) {
+  server_ = guarded(Operation::open, [&] { return metadata_server_of(walk_.calls, fd, tuning_.profile); });
+  if (!tuning_.queue_by_server) return;
+  queue_ = server_ ? ServerQueues::slot_of(node.identity().device, *server_) : ServerQueues::kNoServer;
+  walk_.frontier.serve(number_, queue_);
 }
 
 void Worker::read(Visit& visit, int fd) {
@@ -792,7 +810,7 @@ void Worker::queue(Visit& visit, const Dirent& found, const Identity& identity, 
   NodePtr child = DirectoryNode::make(visit.node, found.name, origin);
   visit.node->add_user();
   tally_of(visit).push_directory();
-  walk_.frontier.push(number_, std::move(child));
+  walk_.frontier.push(number_, std::move(child), queue_);
 }
 
 // No batch could carry the entries of a directory with such a path. It is not
@@ -855,7 +873,7 @@ bool Worker::visit_root(Visit& visit) {
     if (walk_.attributes.is_lazy(root.coherence)) entry.flags |= schema::kLazy;
     visit.node->settle(identity_of(answer));
     visit.node->settle(changed_of(entry));
-    opt_in_.enter(AT_FDCWD, root.profile);
+    opt_in_.enter(root.profile, std::nullopt);
     if (opt_in_.wants_any()) opt_in_.read(AT_FDCWD, root.given.c_str(), entry);
   }
   writer_.enter(std::string_view(root.path).substr(0, slash), 0);

@@ -120,6 +120,8 @@ class Worker {
   unsigned mask_for(const Dirent& found) const;
   int flags_for(bool follow) const;
   void tune(const DirectoryNode& node, int fd);
+  void ask_server(const DirectoryNode& node, int fd);
+  void leave_servers();
   bool may_enter(const Visit& visit, const Dirent& found, const Identity& identity, schema::Entry& entry) const;
   void tell_link_to_directory(int fd, const Dirent& found, schema::Entry& entry);
   void queue(Visit& visit, const Dirent& found, const Identity& identity, const ChangeTimes& changed);
@@ -161,6 +163,8 @@ class Worker {
   MountTuning tuning_;            ///< of the directory being read
   std::uint32_t tuned_root_ = ~0u;
   std::uint64_t tuned_mount_ = 0, tuned_device_ = 0;
+  std::optional<std::uint32_t> server_;   ///< metadata server of the directory being read, where it was asked for
+  unsigned queue_ = ServerQueues::kNoServer;  ///< where what is found in it waits
   std::string_view path_;         ///< of the directory being read
   std::string scratch_;
   std::vector<Dirent> names_;             ///< of the block, where they are needed together

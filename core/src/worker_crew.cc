@@ -1,6 +1,7 @@
 #include "worker_crew.h"
 
 #include <algorithm>
+#include <limits>
 #include <system_error>
 
 #include "numa_memory.h"
@@ -21,6 +22,8 @@ constexpr std::uint64_t kLongCall = 500'000'000;
 
 /// A call this long says that whoever serves it is in trouble.
 constexpr std::uint64_t kStall = 5'000'000'000;
+
+constexpr std::uint64_t kForEver = std::numeric_limits<std::uint64_t>::max();
 
 ThreadController::Bounds bounds_of(const ScanPlan& plan) {
   return {plan.least_threads, plan.threads, plan.most_threads};
@@ -58,11 +61,9 @@ Result<void> WorkerCrew::start(std::vector<NodePtr> nodes, std::function<void()>
       running_.fetch_sub(1, std::memory_order_relaxed);  // goes on with what there is
     }
   }
-  if (walk_.plan.options.etiquette.hang_timeout.value > 0) {
-    try {
-      watchdog_ = std::thread([this] { watch(); });
-    } catch (const std::system_error&) {
-    }
+  try {
+    watchdog_ = std::thread([this] { watch(); });
+  } catch (const std::system_error&) {  // nobody is given up then
   }
   open_.store(true, std::memory_order_release);
   open_.notify_all();
@@ -186,7 +187,9 @@ void WorkerCrew::watch() {
   const EtiquetteOptions& asked = walk_.plan.options.etiquette;
   // Under a cap each thread waits for its turn within its call.
   const double turn = asked.max_ops_per_second ? 2.0 * walk_.plan.most_threads / *asked.max_ops_per_second : 0;
-  const auto turn_ns = std::uint64_t(turn * 1e9), patience = turn_ns + std::uint64_t(asked.hang_timeout.value * 1e9);
+  const auto turn_ns = std::uint64_t(turn * 1e9);
+  const double hang_timeout = asked.hang_timeout.value;
+  const std::uint64_t patience = hang_timeout > 0 ? turn_ns + std::uint64_t(hang_timeout * 1e9) : kForEver;
   const auto pause = std::chrono::nanoseconds(std::clamp<std::uint64_t>(patience / 8, 1'000'000, 500'000'000));
   const auto slept = [&] {
     std::unique_lock lock(end_mutex_);

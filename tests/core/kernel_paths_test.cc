@@ -146,13 +146,40 @@ TEST_F(KernelPathsTest, ARingWithFiltersAndLinksToFollow) {
 }
 
 TEST_F(KernelPathsTest, WhereIoUringIsForbiddenThreadsAskAndOneLineSaysSo) {
-  calls_.uring = fail(EPERM, "io_uring cannot be had (a sandbox)");
   options_.kernel.use_io_uring = UringUse::on;
-  const ScanStats stats = walk();
-  EXPECT_STREQ(stats.backend, "statx");
+  for (const auto& [error, why] : {std::pair{EPERM, "a sandbox"}, std::pair{ENOMEM, "RLIMIT_MEMLOCK"}}) {
+    calls_.uring = fail(error, std::string("io_uring cannot be had (") + why + ")");
+    const ScanStats stats = walk();
+    EXPECT_STREQ(stats.backend, "statx");
+    ASSERT_THAT(plan_.notices, SizeIs(1));
+    EXPECT_THAT(plan_.notices[0], HasSubstr(why));
+    EXPECT_THAT(decision("backend"), HasSubstr("threads (io_uring cannot be had"));
+  }
+}
+
+TEST_F(KernelPathsTest, WhereStatxIsRefusedFstatatAsksAndOneLineSaysSo) {
+  for (const int error : {ENOSYS, EPERM}) {
+    calls_.fail_at(FaultyCall::statx, 1, error, 1u << 30);
+    EXPECT_STREQ(walk().backend, "fstatat");
+    ASSERT_THAT(plan_.notices, SizeIs(1));
+    EXPECT_THAT(plan_.notices[0], HasSubstr("refuses statx"));
+    EXPECT_THAT(decision("attributes"), HasSubstr("refuses statx"));
+  }
+  options_.attributes.no_stat = true;
+  const auto names_only = resolve_plan(options_, {tree_.path()}, calls_);
+  ASSERT_TRUE(names_only);
+  EXPECT_THAT(names_only->notices, IsEmpty()) << "no column is lost";
+}
+
+TEST_F(KernelPathsTest, WithoutGetdents64ReaddirReadsAndOneLineSaysSo) {
+  calls_.has_getdents = false;
+  walk();
   ASSERT_THAT(plan_.notices, SizeIs(1));
-  EXPECT_THAT(plan_.notices[0], HasSubstr("a sandbox"));
-  EXPECT_THAT(decision("backend"), HasSubstr("threads (io_uring cannot be had"));
+  EXPECT_THAT(plan_.notices[0], HasSubstr("refuses getdents64"));
+  EXPECT_THAT(decision("directories"), HasSubstr("readdir with"));
+  options_.kernel.use_getdents = false;
+  walk();
+  EXPECT_THAT(plan_.notices, IsEmpty()) << "nothing is missed that nobody wanted";
 }
 
 TEST_F(KernelPathsTest, LocallyNoRingIsEvenTried) {

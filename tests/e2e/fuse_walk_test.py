@@ -199,9 +199,10 @@ def entries_and_directories(root):
     return sum(found) + 1, len(found)
 
 
-def test_a_slow_server_is_asked_once_for_each_name(tree):
+@pytest.mark.parametrize("delay_us", [500, 2000])
+def test_a_slow_server_is_asked_once_for_each_name(tree, delay_us):
     entries, directories = entries_and_directories(tree)
-    with fuse_mount.latency_fs(tree, "--delay-us", "200") as fs:
+    with fuse_mount.latency_fs(tree, "--delay-us", str(delay_us)) as fs:
         walk = Walk(fs.path)
         counts = fs.counts()
     assert walk.summary["entries"] == entries

@@ -100,6 +100,35 @@ def test_stripes_of_beegfs(stage):
 
 
 @needs_fuse
+@pytest.mark.parametrize("kind", ["lustre", "beegfs"])
+def test_walks_by_metadata_server_have_the_same_rows(stage, kind):
+    """Once a directory, for the queues and the column together."""
+    with lying_fs("--subtype", kind, "--layout", "v1", "--files", "30", "--lie", "no_dots") as fs:
+        by_server = scanned(stage, fs.path, columns=["size"])
+        asked = fs.counts()["ioctl"]
+        with_column = scanned(stage, fs.path, "--columns", "mdt", columns=["mdt"], name="column")
+        asked_for_both = fs.counts()["ioctl"] - asked
+        by_thread = scanned(stage, fs.path, "--no-metadata-queues", columns=["size"], name="by-thread")
+        assert fs.counts()["ioctl"] == asked + asked_for_both
+    assert by_server == by_thread and len(by_server) == 3 + 2 * 32
+    assert with_column.keys() == by_server.keys()
+    assert asked == asked_for_both == 1 + 5, "one for the plan, and one for each directory"
+
+
+@needs_fuse
+def test_a_server_of_a_directory_that_is_never_told_ends(stage):
+    """The question hangs: the directory is given up like any other."""
+    with lying_fs("--subtype", "lustre", "--layout", "v1", "--files", "3", "--fail", "ioctl/honest=hang") as fs:
+        scanner = stage.scanner("--name", "hung", "--consumers", "1", "--hang-timeout", "1", "--json", fs.path)
+        reader = stage.tail("hung", "--timeout", "30")
+        assert reader.finish(30).code == 3
+        assert scanner.says(f"'{fs.path}/honest': no answer (open), given up", 30)
+        fs.abort()
+        assert scanner.finish().code == 3
+        assert json.loads(scanner.out)["entries"] == 2
+
+
+@needs_fuse
 def test_nobody_is_asked_for_stripes_where_the_profile_knows_none(stage):
     with lying_fs("--layout", "v1", "--files", "3") as fs:
         rows = scanned(stage, fs.path, "--columns", "stripe_count,mdt", columns=["stripe_count", "mdt"])

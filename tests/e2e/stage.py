@@ -126,9 +126,10 @@ class Stage:
                 return self._elsewhere[-1]
         return None
 
-    def start(self, program: str, *arguments, **options) -> Program:
+    def start(self, program: str, *arguments, through=(), **options) -> Program:
+        """`through`: a command that the program's is appended to."""
         options.setdefault("env", self.environment)
-        words = [*self.as_nobody, str(self.binaries / program), *map(os.fsencode, map(str_or_bytes, arguments))]
+        words = [*map(str, through), *self.as_nobody, str(self.binaries / program), *map(os.fsencode, map(str_or_bytes, arguments))]
         started = Program(words, **options)
         self._programs.append(started)
         return started

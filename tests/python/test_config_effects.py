@@ -166,6 +166,22 @@ def test_threads(tree):
     assert "work stealing" in Config(min_threads=3, work_stealing=False).effective(tree)["threads"].reason
 
 
+@observes("metadata_queues")
+def test_metadata_queues(tree):
+    """Told of file systems that have several metadata servers; tests/core walks over some that answer."""
+    assert "metadata servers" not in Config().effective(tree)
+    tried = Config(profile="lustre").effective(tree)["metadata servers"]
+    assert tried == ("directories wait by thread", f"{tree} does not tell which server has it")
+    assert Config(profile="lustre", metadata_queues=False).effective(tree)["metadata servers"].reason == "--no-metadata-queues"
+    if reason_missing("pwalk_lying_fs") is None:
+        with lying_fs("--subtype", "lustre", "--layout", "v1") as mounted:
+            told = Config().effective(pathlib.Path(mounted.path))["metadata servers"]
+            assert told.choice == "directories wait by server, once there are two"
+            assert summary(mounted.path)["directories"] == 3 and mounted.counts()["ioctl"] >= 4  # one for the plan
+            before = mounted.counts()["ioctl"]
+            assert summary(mounted.path, metadata_queues=False)["directories"] == 3 and mounted.counts()["ioctl"] == before
+
+
 @observes("cpu_affinity", "cpus_per_thread")
 def test_cpu_affinity(tree, calls):
     kept = r"sched_setaffinity\("

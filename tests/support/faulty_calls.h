@@ -26,6 +26,7 @@ class FaultyCalls : public sys::Calls {
   std::function<long(int, std::span<std::byte>)> listing;           ///< stands in for getdents64
   std::function<void(int, const char*)> before_statx;               ///< to pull the rug
   std::function<void(const char*)> before_openat;
+  bool has_getdents = true;       ///< false: a kernel without getdents64
   unsigned most_open = 1u << 30;  ///< EMFILE beyond, whatever the process may have
 
   unsigned made(FaultyCall call) const { return unsigned(made_[std::size_t(call)]); }
@@ -49,6 +50,8 @@ class FaultyCalls : public sys::Calls {
     return opened(FaultyCall::openat, [&] { return Calls::openat_once(directory, name, flags); });
   }
   long getdents_once(int directory, std::span<std::byte> buffer) const override {
+    if (!has_getdents) return -ENOSYS;
+    if (directory < 0) return Calls::getdents_once(directory, buffer);  // whether there is such a call: none of the walk's
     if (const int error = fault(FaultyCall::getdents)) return -error;
     const long got = listing ? listing(directory, buffer) : Calls::getdents_once(directory, buffer);
     if (claim_type && got > 0) retype(buffer.first(std::size_t(got)));

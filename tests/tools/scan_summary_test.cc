@@ -71,6 +71,12 @@ TEST(ScanSummaryTest, values) {
   EXPECT_EQ(object["per_root"][0]["filesystem"], "ext4");
 }
 
+TEST(ScanSummaryTest, says_why_so_many_threads_walk_where_that_adapts) {
+  ScanSummary summary = sample();
+  summary.outcome.stats.threads_reason = "halved: errors or stalls";
+  EXPECT_EQ(summary.to_json()["threads_reason"], "halved: errors or stalls");
+}
+
 TEST(ScanSummaryTest, paths_that_are_no_utf8_are_shown_and_given_exactly) {
   const json object = sample().to_json();
   EXPECT_EQ(object["roots"], (json{"/home", "/h\\xff"}));

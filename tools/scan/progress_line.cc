@@ -38,7 +38,10 @@ std::string progress_text(const ScanStats& stats, const ProgressFacts& facts) {
     text += fmt::format("  {} directories waiting", compact(double(stats.waiting_directories)));
   text += fmt::format("  {} consumer{}", facts.consumers, facts.consumers == 1 ? "" : "s");
   if (facts.starved) text += "  pool full";
-  return text + "  " + duration_text(facts.seconds);
+  text += "  " + duration_text(facts.seconds);
+  if (*stats.threads_reason)
+    text += fmt::format("  {} thread{}, {}", stats.wanted_threads, stats.wanted_threads == 1 ? "" : "s", stats.threads_reason);
+  return text;
 }
 
 ProgressLine::ProgressLine(std::string name, ProgressMode mode, bool quiet)

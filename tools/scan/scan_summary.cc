@@ -217,6 +217,7 @@ nlohmann::ordered_json ScanSummary::to_json() const {
   if (!outcome.groups.empty()) object["groups"] = group_objects(outcome.groups);
   if (!outcome.slow_consumers.empty()) object["slow_consumers"] = slow_objects(outcome.slow_consumers);
   object["threads"] = stats.threads;
+  if (*stats.threads_reason) object["threads_reason"] = stats.threads_reason;
   object["thread_efficiency"] = thread_efficiency(stats, outcome.backpressure_seconds);
   object["worker_efficiency"] = worker_efficiency(stats);
   object["huge_pages"] = pages;

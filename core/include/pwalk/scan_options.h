@@ -78,6 +78,7 @@ struct ThreadOptions {
   std::uint32_t min_threads = 1;
   std::optional<std::uint32_t> max_threads;  ///< none: by profile
   bool work_stealing = true;
+  bool metadata_queues = true;
   bool auto_tune = true;
   bool cpu_affinity = false;
   std::uint32_t cpus_per_thread = 1;
@@ -89,6 +90,8 @@ inline constexpr std::tuple kThreadSpecs{
     OptionSpec{"min-threads", &ThreadOptions::min_threads, "N", "walk with at least N threads", 1, 1024},
     OptionSpec{"max-threads", &ThreadOptions::max_threads, "N", "walk with at most N threads (default by profile)", 1, 1024},
     OptionSpec{"work-stealing", &ThreadOptions::work_stealing, "", "let idle threads take directories from busy ones (default)"},
+    OptionSpec{"metadata-queues", &ThreadOptions::metadata_queues, "",
+               "on Lustre and BeeGFS, queue directories by metadata server, so that threads spread over all of them (default)"},
     OptionSpec{"auto-tune", &ThreadOptions::auto_tune, "",
                "adapt the number of threads to what is measured (default); without it, max-threads or else min-threads"},
     OptionSpec{"cpu-affinity", &ThreadOptions::cpu_affinity, "", "keep each thread on CPUs of its own, cores before their second threads"},

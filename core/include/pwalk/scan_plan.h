@@ -38,6 +38,7 @@ struct PlannedRoot {
   Profile profile = Profile::local;
   Coherence coherence = Coherence::normal;
   unsigned split_names = 0;  ///< names per part when idle threads help with a large directory; 0: they do not
+  bool queue_by_server = false;  ///< its directories wait by metadata server
   AskBy ask_by = AskBy::threads;
   bool direct = false;     ///< its directories take O_DIRECT
   int error = 0;           ///< errno if the root cannot be stat'ed; it is not walked
@@ -58,6 +59,7 @@ struct ScanPlan {
   schema::ColumnSet columns;
   std::uint32_t statx_mask = 0;      ///< smallest mask that yields the columns; 0: no stat
   bool use_statx = true;             ///< asked for, and this kernel has it; else fstatat
+  bool use_getdents = true;          ///< likewise; else readdir
   unsigned threads = 1;                    ///< to start with
   unsigned least_threads = 1;              ///< never fewer; the three are the same if the number is fixed
   unsigned most_threads = 1;               ///< never more

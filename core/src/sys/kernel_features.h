@@ -9,10 +9,11 @@ namespace pwalk::sys {
 struct KernelFeatures {
   bool statx = false;     ///< Linux 4.11; without it fstatat: no btime, no mount_id
   bool mount_id = false;  ///< STATX_MNT_ID, Linux 5.8; without it mounts are told apart by device
+  bool getdents = false;  ///< without it readdir(3), which a libc may serve in another way
 };
 
-/// Asks once, about `/`. Old container sandboxes answer EPERM for calls they do
-/// not know; that counts as missing too.
+/// Asks once, about `/` and about a descriptor that is none. Old container sandboxes
+/// answer EPERM for calls they do not know; that counts as missing too.
 KernelFeatures probe_kernel(const Calls& calls);
 
 }  // namespace pwalk::sys
