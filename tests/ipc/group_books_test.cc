@@ -151,6 +151,18 @@ TEST_F(GroupBooksTest, ScribbledWordsCostBatchesAndNothingElse) {
   EXPECT_LE(released_.size(), 3u);
 }
 
+/// Of a hostile scanner, or of a member that scribbles: nobody walks a way of 2^60 steps.
+TEST_F(GroupBooksTest, AHeadOrAFrontFarFromTheRingIsNoLongWay) {
+  const auto nothing = [](std::uint64_t) {};
+  ClaimTicket ticket;
+  for (const std::uint64_t head : {std::uint64_t{1} << 40, std::uint64_t{1} << 60, ~std::uint64_t{0}}) {
+    EXPECT_FALSE(memory_.lane(0).claim(1, head, ticket, nothing)) << head;
+    EXPECT_FALSE(memory_.lane(0).ready(head)) << head;
+    memory_.lane(0).begin_at(0);
+  }
+  EXPECT_EQ(claim(1).sequence, 0u) << "and what there is can be claimed";
+}
+
 // ---- killed after any instruction -------------------------------------------
 
 /// Runs `work` in a child, one instruction after the other, and kills it after `steps`
