@@ -35,7 +35,7 @@ Result<ScanGeometry> checked_geometry(const ControlHeader& header) {
                               .scan_id = header.scan_id};
   if (geometry.lanes < 1 || geometry.lanes > kMaxLanes || !power_of_two_within(geometry.slots, kMostSlots) ||
       !power_of_two_within(geometry.return_slots, kMaxReturnSlots) || header.unit_bytes != kUnitBytes ||
-      header.block_bytes != kBlockBytes || geometry.pool_bytes % kBlockBytes != 0)
+      header.block_bytes != kBlockBytes || geometry.pool_bytes == 0 || geometry.pool_bytes % kBlockBytes != 0)
     return fail(EPROTO, "the scan's control memory has an impossible geometry");
   return geometry;
 }

@@ -23,23 +23,22 @@ std::string GroupTally::count(const BatchLease& lease, const FirstRows& first_ro
 }
 
 void GroupTally::follow(const GroupStatus& status) {
-  made_ = true;
   if (status.dissolved) dissolved_ = true;
   done_batches_ = status.done_batches;
   redeliveries_ = status.redeliveries;
   poisoned_ = status.poisoned_batches;
 }
 
-std::string GroupTally::verdict(unsigned batches, bool scanner_came_to_its_end) const {
+std::string GroupTally::verdict(unsigned batches) const {
   if (dissolved_) return "";
   for (unsigned worker = 0; worker < kWorkers; ++worker)
     for (unsigned i = 0; i < kMostBatchesPerWorker; ++i) {
       const std::uint32_t fresh = batches_[worker][i].fresh, marked = batches_[worker][i].marked;
       if (fresh > 1) return fmt::format("batch {} of worker {} came {} times without a mark", i, worker, fresh);
-      if (done() && scanner_came_to_its_end && i < batches && fresh + marked == 0)
+      if (done() && i < batches && fresh + marked == 0)
         return fmt::format("batch {} of worker {} came to nobody", i, worker);
     }
-  if (!done() || !scanner_came_to_its_end) return "";
+  if (!done()) return "";
   if (done_batches_ != std::uint64_t{batches} * kWorkers || poisoned_ != 0)
     return fmt::format("{} batches done and {} given up of {}", done_batches_.load(), poisoned_.load(), batches * kWorkers);
   if (redelivered() > redeliveries_)

@@ -34,11 +34,15 @@ class GroupTally {
   /// next member of that name may have begun anew.
   void follow(const GroupStatus& status);
 
-  /// Of `batches` of each worker, if the scanner came to its end. "", or what is wrong.
-  std::string verdict(unsigned batches, bool scanner_came_to_its_end) const;
+  /// Scanner: it is over, as far as it was not dissolved, and what follow() was told is the last word.
+  void ended() { ended_ = true; }
+
+  /// Of `batches` of each worker. "", or what is wrong.
+  std::string verdict(unsigned batches) const;
 
   std::uint64_t redelivered() const;
-  bool done() const { return made_ && !dissolved_; }
+  /// All of it must have been done.
+  bool done() const { return ended_ && !dissolved_; }
 
  private:
   struct Deliveries {
@@ -47,7 +51,7 @@ class GroupTally {
   };
   std::array<std::array<Deliveries, kMostBatchesPerWorker>, kWorkers> batches_;
   /// As the scanner said last; relaxed.
-  std::atomic<bool> made_{false}, dissolved_{false};
+  std::atomic<bool> ended_{false}, dissolved_{false};
   std::atomic<std::uint64_t> done_batches_{0}, redeliveries_{0}, poisoned_{0};
 };
 

@@ -74,7 +74,7 @@ class Scanner {
     if (plan_.drain) expect_everything_back();
     board_.finished.store(true, std::memory_order_release);
     session_.finish(true);
-    if (!wait_until([&] { return session_.attendance().all_finished; })) wrong("a consumer never came to the end");
+    await_the_end();
     expect_nobody();
   }
 
@@ -82,9 +82,30 @@ class Scanner {
   void serve() {
     session_.serve(plan_.evict ? kEvictAfter / 2 : 20ms);
     if (plan_.evict) session_.watch_slow_consumers(kEvictAfter);
+    follow_groups();
+  }
+
+  void follow_groups() {
     for (const GroupStatus& status : session_.groups())
-      for (unsigned group = 0; group < plan_.groups; ++group)
-        if (status.name == group_name(group)) board_.groups[group].follow(status);
+      if (GroupTally* tally = tally_of(status)) tally->follow(status);
+  }
+  GroupTally* tally_of(const GroupStatus& status) {
+    for (unsigned group = 0; group < plan_.groups; ++group)
+      if (status.name == group_name(group)) return &board_.groups[group];
+    return nullptr;
+  }
+
+  /// Groups that there were before everybody had finished have finished too; who comes this late makes new ones.
+  void await_the_end() {
+    std::vector<GroupStatus> groups;
+    const bool ended = wait_until([&] {
+      groups = session_.groups();
+      return session_.attendance().all_finished;
+    });
+    if (!ended) return wrong("a consumer never came to the end");
+    follow_groups();
+    for (const GroupStatus& status : groups)
+      if (GroupTally* tally = tally_of(status)) tally->ended();
   }
 
   /// A consumer may have been killed before it attached: then one does not wait for it for long.

@@ -55,8 +55,8 @@ class FuzzedPool {
     }
   }
   int fd() const { return fd_.get(); }
-  /// As it was published; the sequence is the caller's.
-  const BatchDescriptor& batch(std::uint32_t which) const { return batches_[which % batches_.size()]; }
+  /// As it was published; the sequence is the caller's. Seldom the run: to read it takes as long as all others of a round.
+  const BatchDescriptor& batch(std::uint32_t which) const { return which % 16 == 15 ? batches_.back() : batches_[which % 3]; }
 
   void change(std::uint64_t at, std::uint8_t value) {
     changed_.emplace_back(at, memory_.data()[at]);
