@@ -58,6 +58,11 @@ def may_trace() -> bool:
     return shutil.which("strace") is not None and subprocess.run(["strace", "-o", os.devnull, "true"], capture_output=True).returncode == 0
 
 
+def pid_namespaces() -> bool:
+    command = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "true"]
+    return shutil.which(command[0]) is not None and subprocess.run(command, capture_output=True).returncode == 0
+
+
 def active_lsms() -> list[str]:
     names = pathlib.Path("/sys/kernel/security/lsm")
     return names.read_text().split(",") if names.exists() else []
@@ -76,6 +81,7 @@ LACKS = {
     "bpf-lsm": lambda: os.geteuid() != 0 or "bpf" not in active_lsms(),
     "git-checkout": lambda: not (HERE.parent / ".git").exists(),
     "strace": lambda: not may_trace(),
+    "pid-namespaces": lambda: not pid_namespaces(),
     "torch": lambda: importlib.util.find_spec("torch") is None,
     "mypy": lambda: shutil.which("mypy") is None,
     "libduckdb": lambda: not list(HERE.parent.glob("build/*/npm/node_modules/@duckdb/*/libduckdb.so")),

@@ -17,16 +17,27 @@ bool power_of_two_within(std::uint32_t value, std::uint32_t most) {
   return std::has_single_bit(value) && value <= most;
 }
 
-Result<void> check_header(const ControlHeader& header) {
+/// Reads a word once: a scanner can write on, and what was checked must be what is used.
+template <class T>
+T read_once(const T& word) {
+  return __atomic_load_n(&word, __ATOMIC_RELAXED);
+}
+
+Result<ScanGeometry> checked_geometry(const ControlHeader& header) {
   if (header.magic != ControlHeader::kMagic) return fail(EPROTO, "the scan's control memory is not pwalk's");
-  if (header.version != kLayoutVersion)
-    return fail(EPROTO, fmt::format("the scan speaks layout version {}, this program {}", header.version,
-                                    kLayoutVersion));
-  if (header.lanes < 1 || header.lanes > kMaxLanes || !power_of_two_within(header.slots, kMostSlots) ||
-      !power_of_two_within(header.return_slots, kMaxReturnSlots) || header.unit_bytes != kUnitBytes ||
-      header.block_bytes != kBlockBytes || header.pool_bytes % kBlockBytes != 0)
+  if (const std::uint32_t version = read_once(header.version); version != kLayoutVersion)
+    return fail(EPROTO,
+                fmt::format("the scan speaks layout version {}, this program {}", version, kLayoutVersion));
+  const ScanGeometry geometry{.lanes = read_once(header.lanes),
+                              .slots = read_once(header.slots),
+                              .return_slots = read_once(header.return_slots),
+                              .pool_bytes = read_once(header.pool_bytes),
+                              .scan_id = header.scan_id};
+  if (geometry.lanes < 1 || geometry.lanes > kMaxLanes || !power_of_two_within(geometry.slots, kMostSlots) ||
+      !power_of_two_within(geometry.return_slots, kMaxReturnSlots) || header.unit_bytes != kUnitBytes ||
+      header.block_bytes != kBlockBytes || geometry.pool_bytes == 0 || geometry.pool_bytes % kBlockBytes != 0)
     return fail(EPROTO, "the scan's control memory has an impossible geometry");
-  return {};
+  return geometry;
 }
 
 }  // namespace
@@ -67,14 +78,10 @@ Result<ControlMemory> ControlMemory::open(UniqueFd fd) {
   ControlMemory memory;
   memory.fd_ = std::move(fd);
   memory.mapping_ = *std::move(mapping);
-  const ControlHeader& header = memory.header();
-  if (auto good = check_header(header); !good) return tl::unexpected(good.error());
-  memory.geometry_ = {.lanes = header.lanes,
-                      .slots = header.slots,
-                      .return_slots = header.return_slots,
-                      .pool_bytes = header.pool_bytes,
-                      .scan_id = header.scan_id};
-  if (memory.mapping_.size() < control_bytes(header.lanes, header.slots))
+  const auto geometry = checked_geometry(memory.header());
+  if (!geometry) return tl::unexpected(geometry.error());
+  memory.geometry_ = *geometry;
+  if (memory.mapping_.size() < control_bytes(geometry->lanes, geometry->slots))
     return fail(EPROTO, "the scan's control memory is shorter than its geometry says");
   return memory;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 
@@ -124,20 +125,24 @@ class LedgerLane {
   // ---- members ----
 
   /// Is there perhaps something to claim below `head`?
-  bool ready(std::uint64_t head) const { return front() < head; }
+  bool ready(std::uint64_t head) const { return front() < possible(head); }
 
   /// Claims the first free batch below `head`, a value acquired from the lane's head.
   /// `prepare(sequence)` is called before each attempt; what it reads of the lane's
   /// slot is right if the attempt succeeds. False: none is free.
   template <class Prepare>
   bool claim(std::uint32_t member, std::uint64_t head, ClaimTicket& ticket, Prepare&& prepare) {
+    head = possible(head);
+    const std::uint64_t ring_begins = head - std::min(head, mask_ + 1);
     // Acquire, pairs with the release in move_front_back(): the word it freed.
     std::uint64_t at = Atomics::load_acquire(front_);
     for (;;) {
       const LedgerFront front = LedgerFront::unpack(at);
       if (front.sequence >= head) return false;
-      const bool mine = claim_one(member, front.sequence, ticket, prepare);
-      const std::uint64_t next = LedgerFront{front.turn, front.sequence + 1}.pack();
+      // Words further back are written over, so that no head and no front makes this a long way.
+      const std::uint64_t sequence = std::max(front.sequence, ring_begins);
+      const bool mine = claim_one(member, sequence, ticket, prepare);
+      const std::uint64_t next = LedgerFront{front.turn, sequence + 1}.pack();
       // Failing, another member has moved it on, or the scanner back.
       const bool moved = Atomics::compare_exchange_acq_rel(front_, at, next);
       if (mine) return true;
@@ -155,6 +160,8 @@ class LedgerLane {
   }
 
  private:
+  /// A head beyond what a front can say is none that an honest scanner writes.
+  static std::uint64_t possible(std::uint64_t head) { return std::min(head, LedgerFront::kSequenceMask); }
   Word& word(std::uint64_t sequence) const { return ring_[sequence & mask_]; }
 
   template <class Prepare>

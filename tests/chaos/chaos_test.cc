@@ -60,6 +60,10 @@ RoundPlan plan_of(std::uint64_t seed, std::uint64_t round) {
   plan.steps = unsigned(random() % 7);
   plan.drain = random() % 4 == 0;
   plan.early = random() % 4 == 0;
+  plan.groups = random() % 2 == 0 ? 1 + unsigned(random() % kMostGroups) : 0;
+  plan.members = plan.groups > 0 ? 1 + unsigned(random() % 4) : 0;
+  plan.short_lease = random() % 2 == 0;
+  plan.evict = random() % 2 == 0;
   return plan;
 }
 
@@ -109,7 +113,7 @@ class Round {
 
   std::string run() {
     players_.emplace_back(0, [this] { return run_scanner(plan_, board_); });
-    for (unsigned i = 0; i < plan_.consumers; ++i) add_consumer();
+    for (unsigned i = 0; i < plan_.consumers + plan_.members; ++i) add_consumer();
     if (!plan_.early) await_scan();
     for (unsigned step = 0; step < plan_.steps; ++step) do_mischief();
     for (Player& player : players_) player.suffer(SIGCONT);
@@ -120,6 +124,9 @@ class Round {
     ::kill(-players_[0].pid(), SIGKILL);
     for (std::size_t i = 0; i < players_.size(); ++i)
       if (const std::string said = verdict(i); wrong.empty()) wrong = said;
+    for (unsigned group = 0; group < plan_.groups && wrong.empty(); ++group)
+      if (const std::string said = board_.groups[group].verdict(plan_.batches_per_worker); !said.empty())
+        wrong = fmt::format("{}: {}", group_name(group), said);
     return wrong;
   }
   unsigned consumers() const { return unsigned(players_.size()) - 1; }
@@ -128,7 +135,11 @@ class Round {
   void add_consumer() {
     const unsigned number = unsigned(players_.size()) - 1;
     if (number == kMostConsumers) return;
-    players_.emplace_back(players_[0].pid(), [this, number] { return run_consumer(plan_, number, board_); });
+    const bool to_group = number >= plan_.consumers &&
+                          (number < plan_.consumers + plan_.members || (plan_.groups > 0 && random_() % 2 == 0));
+    players_.emplace_back(players_[0].pid(), [this, number, to_group] {
+      return to_group ? run_member(plan_, number, number % plan_.groups, board_) : run_consumer(plan_, number, board_);
+    });
   }
 
   void await_scan() const {
@@ -194,15 +205,22 @@ class Shared {
   T* value_ = nullptr;
 };
 
-/// Consumers by their fate, over all rounds: relaxed, read when everybody has ended.
-using Fates = std::array<std::atomic<std::uint64_t>, kFates>;
+/// What came of all rounds: relaxed, read when everybody has ended.
+struct Sums {
+  std::array<std::atomic<std::uint64_t>, kFates> fates;  ///< of consumers
+  std::atomic<std::uint64_t> groups_done{0}, redelivered{0};
+};
 
-std::string play(const RoundPlan& plan, Fates& fates) {
+std::string play(const RoundPlan& plan, Sums& sums) {
   const Shared<Board> board;
   Round round(plan, *board);
   const std::string wrong = round.run();
   for (unsigned i = 0; i < round.consumers(); ++i)
-    fates[std::size_t(board->consumers[i].fate)].fetch_add(1, std::memory_order_relaxed);
+    sums.fates[std::size_t(board->consumers[i].fate)].fetch_add(1, std::memory_order_relaxed);
+  for (const GroupTally& group : board->groups) {
+    sums.groups_done.fetch_add(group.done(), std::memory_order_relaxed);
+    sums.redelivered.fetch_add(group.redelivered(), std::memory_order_relaxed);
+  }
   return wrong;
 }
 
@@ -219,10 +237,10 @@ struct Series {
 
 /// Every kSideBySide-th round of the series, in a process and a runtime directory of its own.
 /// The number of rounds that went wrong: it stops at the first.
-int play_every_nth(const Series& series, unsigned offset, Fates& fates) {
+int play_every_nth(const Series& series, unsigned offset, Sums& sums) {
   const testing::RuntimeDirectory runtime;
   for (std::uint64_t round = series.first + offset; round < series.end; round += kSideBySide) {
-    std::string wrong = play(plan_of(series.seed, round), fates);
+    std::string wrong = play(plan_of(series.seed, round), sums);
     if (wrong.empty()) wrong = leftovers(runtime);
     if (wrong.empty()) continue;
     fmt::print(stderr, "round {}: {}; again: PWALK_TEST_SEED={} PWALK_CHAOS_FIRST={} PWALK_CHAOS_ROUNDS=1\n", round, wrong,
@@ -236,14 +254,14 @@ TEST(ChaosTest, NothingIsLostDoubledOrLeaked) {
   Series series{.seed = testing::test_seed(), .first = number_from("PWALK_CHAOS_FIRST", 0)};
   series.end = series.first + number_from("PWALK_CHAOS_ROUNDS", usual_rounds());
   const std::string huge_pages = free_huge_pages();
-  const Shared<Fates> fates;
+  const Shared<Sums> sums;
   std::vector<pid_t> children;
   for (unsigned i = 0; i < kSideBySide; ++i) {
     const pid_t child = ::fork();
     ASSERT_GE(child, 0);
     if (child == 0) {
       ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-      ::_exit(play_every_nth(series, i, *fates));
+      ::_exit(play_every_nth(series, i, *sums));
     }
     children.push_back(child);
   }
@@ -252,12 +270,16 @@ TEST(ChaosTest, NothingIsLostDoubledOrLeaked) {
     ASSERT_EQ(::waitpid(child, &status, 0), child);
     EXPECT_EQ(status, 0);
   }
-  const auto count = [&](Fate fate) { return (*fates)[std::size_t(fate)].load(std::memory_order_relaxed); };
-  fmt::print("consumers: {} read to the end, {} saw the scanner die, {} left, {} were killed, {} did not attach\n",
-             count(Fate::complete), count(Fate::scanner_died), count(Fate::left), count(Fate::killed),
-             count(Fate::not_attached));
+  const auto count = [&](Fate fate) { return sums->fates[std::size_t(fate)].load(std::memory_order_relaxed); };
+  const std::uint64_t groups_done = sums->groups_done, redelivered = sums->redelivered;
+  fmt::print("consumers: {} read to the end, {} saw the scanner die, {} left, {} were evicted, {} were killed, {} did not attach\n"
+             "groups: {} came to their end, {} batches came marked as redelivered\n",
+             count(Fate::complete), count(Fate::scanner_died), count(Fate::left), count(Fate::evicted), count(Fate::killed),
+             count(Fate::not_attached), groups_done, redelivered);
   if (series.end - series.first >= 2000) {  // otherwise the dice may not have thrown everything
-    for (const Fate fate : {Fate::complete, Fate::scanner_died, Fate::left, Fate::killed}) EXPECT_GT(count(fate), 20u);
+    for (const Fate fate : {Fate::complete, Fate::scanner_died, Fate::left, Fate::evicted, Fate::killed}) EXPECT_GT(count(fate), 20u);
+    EXPECT_GT(groups_done, 20u);
+    EXPECT_GT(redelivered, 20u);
   }
   // Others may take some meanwhile where there are any.
   if (huge_pages.find(" 0") == std::string::npos) {

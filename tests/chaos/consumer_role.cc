@@ -1,10 +1,9 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <deque>
 #include <random>
 #include <thread>
 
+#include "chaos/held_batches.h"
 #include "chaos/round_board.h"
 #include "pwalk/ipc/consumer.h"
 #include "pwalk/schema/entry_batch_view.h"
@@ -66,8 +65,7 @@ class Reader {
     hold_ = unsigned(random_() % 4);
     pause_us_ = random_() % 3 == 0 ? unsigned(random_() % 400) : 0;
     leave_after_ = plan.drain || random_() % 4 == 0 ? random_() % 30 : ~std::uint64_t{0};
-    // Those of the beginning may have to wait for the scan to be made; later it is there, or gone.
-    patience_for_scan_ = number < plan.consumers ? 200ms : 10ms;
+    patience_for_scan_ = patience_for_scan(plan, number);
   }
 
   std::string run() {
@@ -77,11 +75,13 @@ class Reader {
     fate_ = Fate::left;
     while (consumer->end() == StreamEnd::running && consumer->stats().batches < leave_after_) {
       auto lease = consumer->next(plan_.drain ? kDrainPatience : kPatience);
+      if (!lease && lease.error().code == ECANCELED && plan_.evict) return go_evicted();
       if (!lease) return lease.error().message();
       if (!*lease) break;
       if (const std::string wrong = seen_.add((*lease)->view()); !wrong.empty()) return wrong;
-      keep(**std::move(lease));
+      if (const std::string wrong = keep(**std::move(lease)); !wrong.empty()) return wrong;
     }
+    if (const std::string wrong = held_.drop_all(); !wrong.empty()) return wrong;
     if (plan_.drain && consumer->end() == StreamEnd::running) return "";  // its scanner waits for it to go
     if (consumer->end() == StreamEnd::running && consumer->stats().batches < leave_after_)
       return "nothing came, and no end either";
@@ -93,10 +93,16 @@ class Reader {
 
  private:
   /// Holds some, and lets them go in any order.
-  void keep(BatchLease lease) {
-    held_.push_back(std::move(lease));
-    if (held_.size() > hold_) held_.erase(held_.begin() + long(random_() % held_.size()));
+  std::string keep(BatchLease lease) {
+    held_.keep(std::move(lease));
     if (pause_us_ > 0) std::this_thread::sleep_for(std::chrono::microseconds(pause_us_));
+    return held_.size() > hold_ ? held_.drop_one(random_) : "";
+  }
+
+  /// What it still has is as it was.
+  std::string go_evicted() {
+    fate_ = Fate::evicted;
+    return held_.drop_all();
   }
 
   std::string judge(const Consumer& consumer) const {
@@ -123,10 +129,14 @@ class Reader {
   std::chrono::milliseconds patience_for_scan_{0};
   Fate fate_ = Fate::not_attached;
   Seen seen_;
-  std::deque<BatchLease> held_;
+  HeldBatches held_;
 };
 
 }  // namespace
+
+std::chrono::milliseconds patience_for_scan(const RoundPlan& plan, unsigned number) {
+  return number < plan.consumers + plan.members ? 200ms : 10ms;
+}
 
 int run_consumer(const RoundPlan& plan, unsigned number, Board& board) {
   ConsumerReport& report = board.consumers[number];

@@ -2,21 +2,25 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <string>
+
+#include "chaos/group_tally.h"
 
 /// What the processes of one round tell each other, in memory that they share.
 namespace pwalk::ipc::chaos {
 
-constexpr unsigned kWorkers = 2;
-constexpr unsigned kMostConsumers = 8;
-/// Rows of worker w are numbered from w * kWorkerStride.
-constexpr std::uint64_t kWorkerStride = 1'000'000;
+constexpr unsigned kMostConsumers = 12;
 
 /// What the dice say of a round; the same for the same seed and number.
 struct RoundPlan {
   std::uint64_t seed = 0;
-  unsigned consumers = 1;          ///< that are there from the beginning
+  unsigned consumers = 1;          ///< that are there from the beginning and read everything
+  unsigned groups = 0;
+  unsigned members = 0;            ///< of them together that are there from the beginning
+  bool short_lease = false;        ///< who is stopped for a while loses what it has to other members
+  bool evict = false;              ///< the scanner does not wait for who is slow
   unsigned batches_per_worker = 1;
   unsigned most_rows = 100;
   unsigned steps = 1;              ///< of mischief
@@ -25,8 +29,8 @@ struct RoundPlan {
 };
 
 /// How it went for a consumer; `killed` is what a report says that was never filled in.
-enum class Fate : std::uint8_t { killed, not_attached, left, complete, scanner_died };
-constexpr unsigned kFates = 5;
+enum class Fate : std::uint8_t { killed, not_attached, left, complete, scanner_died, evicted };
+constexpr unsigned kFates = 6;
 
 struct ConsumerReport {
   Fate fate = Fate::killed;
@@ -36,16 +40,24 @@ struct ConsumerReport {
 struct Board {
   /// Rows whose publish() has returned: release by the worker, read after its death or by a consumer at the end (acquire).
   std::array<std::atomic<std::uint64_t>, kWorkers> published{};
+  FirstRows first_rows{};
   std::atomic<bool> begun{false};     ///< the scanner publishes: release by it, read by who does mischief (acquire)
   std::atomic<bool> finished{false};  ///< all was published and finish() called
   std::array<char, 200> scanner_wrong{};
   std::array<ConsumerReport, kMostConsumers> consumers;
+  std::array<GroupTally, kMostGroups> groups;
 };
 
+/// The first that is said is kept: it is the cause.
 void say_wrong(std::array<char, 200>& where, const std::string& what);
 
-/// Both return the exit code of their process.
+/// They return the exit code of their process.
 int run_scanner(const RoundPlan& plan, Board& board);
 int run_consumer(const RoundPlan& plan, unsigned number, Board& board);
+/// `number` is among all consumers.
+int run_member(const RoundPlan& plan, unsigned number, unsigned group, Board& board);
+
+/// A newcomer to the scan finds it there or gone; those of the beginning may have to wait until it is made.
+std::chrono::milliseconds patience_for_scan(const RoundPlan& plan, unsigned number);
 
 }  // namespace pwalk::ipc::chaos

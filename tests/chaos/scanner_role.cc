@@ -19,6 +19,13 @@ using testing::BatchSource;
 
 constexpr std::uint64_t kPoolBytes = 2u << 20;
 constexpr auto kPatience = 15s;
+constexpr auto kEvictAfter = 4ms;
+/// So that no batch is given up however often its members are killed.
+constexpr std::uint32_t kAttempts = 63;
+/// Somebody who asks for more while the pool is full of what members keep is told after a lease.
+constexpr auto kLease = 500ms, kShortLease = 10ms;
+/// A round with a group whose members are all dead takes so much longer.
+constexpr auto kGroupLinger = 50ms;
 
 template <class Condition>
 bool wait_until(Condition&& condition) {
@@ -46,7 +53,7 @@ class Scanner {
     session_.reuse_without_consumers(true);
     descriptors_ = open_descriptors();  // before anybody is served
     control_ = std::thread([this] {
-      while (!done_) session_.serve(20ms);
+      while (!done_) serve();
     });
   }
   Scanner(const Scanner&) = delete;
@@ -58,7 +65,8 @@ class Scanner {
   }
 
   void run() {
-    wait_until([&] { return session_.attendance().ever >= plan_.consumers || !someone_may_come(); });
+    const unsigned expected = plan_.consumers + plan_.members;
+    wait_until([&] { return session_.attendance().ever >= expected || !someone_may_come(); });
     board_.begun.store(true, std::memory_order_release);
     std::thread other([this] { publish_as(1); });
     publish_as(0);
@@ -66,11 +74,40 @@ class Scanner {
     if (plan_.drain) expect_everything_back();
     board_.finished.store(true, std::memory_order_release);
     session_.finish(true);
-    if (!wait_until([&] { return session_.attendance().all_finished; })) wrong("a consumer never came to the end");
+    await_the_end();
     expect_nobody();
   }
 
  private:
+  void serve() {
+    session_.serve(plan_.evict ? kEvictAfter / 2 : 20ms);
+    if (plan_.evict) session_.watch_slow_consumers(kEvictAfter);
+    follow_groups();
+  }
+
+  void follow_groups() {
+    for (const GroupStatus& status : session_.groups())
+      if (GroupTally* tally = tally_of(status)) tally->follow(status);
+  }
+  GroupTally* tally_of(const GroupStatus& status) {
+    for (unsigned group = 0; group < plan_.groups; ++group)
+      if (status.name == group_name(group)) return &board_.groups[group];
+    return nullptr;
+  }
+
+  /// Groups that there were before everybody had finished have finished too; who comes this late makes new ones.
+  void await_the_end() {
+    std::vector<GroupStatus> groups;
+    const bool ended = wait_until([&] {
+      groups = session_.groups();
+      return session_.attendance().all_finished;
+    });
+    if (!ended) return wrong("a consumer never came to the end");
+    follow_groups();
+    for (const GroupStatus& status : groups)
+      if (GroupTally* tally = tally_of(status)) tally->ended();
+  }
+
   /// A consumer may have been killed before it attached: then one does not wait for it for long.
   bool someone_may_come() const { return std::chrono::steady_clock::now() - began_ < 100ms; }
 
@@ -78,6 +115,7 @@ class Scanner {
     std::mt19937_64 random(plan_.seed + worker);
     BatchSource source(worker * kWorkerStride);
     for (unsigned i = 0; i < plan_.batches_per_worker; ++i) {
+      board_.first_rows[worker][i].store(worker * kWorkerStride + source.rows_made(), std::memory_order_release);
       const auto batch = source.make(1 + std::uint32_t(random() % plan_.most_rows));
       if (!session_.publish(worker, batch)) return wrong("a batch was refused");
       board_.published[worker].store(source.rows_made(), std::memory_order_release);
@@ -88,8 +126,10 @@ class Scanner {
   void expect_nobody() {
     if (!wait_until([&] { return session_.consumers().empty(); }))
       wrong(fmt::format("{} registrations are left", session_.consumers().size()));
-    if (!wait_until([&] { return open_descriptors() <= descriptors_; }))
-      wrong(fmt::format("{} descriptors instead of {}", open_descriptors(), descriptors_));
+    // A group that has done everything is known until the end, for members that come late: its ledger is open.
+    const auto allowed = [&] { return descriptors_ + groups_left(); };
+    if (!wait_until([&] { return open_descriptors() <= allowed(); }))
+      wrong(fmt::format("{} descriptors instead of {}", open_descriptors(), allowed()));
     if (!wait_until([] { return consumer_mappings() == 0; }))
       wrong(fmt::format("{} consumers' mappings are left", consumer_mappings()));
   }
@@ -98,6 +138,7 @@ class Scanner {
   /// pool takes itself several times over without anybody waiting.
   void expect_everything_back() {
     expect_nobody();
+    if (!wait_until([&] { return groups_left() == 0; })) wrong("a group without members was not dissolved");
     const auto ever = session_.attendance().ever;
     if (!session_.consumers().empty()) return;  // a newcomer, just now
     const auto waited = session_.backpressure();
@@ -106,6 +147,11 @@ class Scanner {
     for (std::uint64_t bytes = 0; bytes < 3 * kPoolBytes; bytes += large.bytes.size())
       if (!session_.publish(0, large)) return wrong("a batch was refused");
     if (session_.backpressure() != waited && session_.attendance().ever == ever) wrong("blocks were held by nobody");
+  }
+
+  long groups_left() const {
+    const auto groups = session_.groups();
+    return std::count_if(groups.begin(), groups.end(), [](const GroupStatus& group) { return !group.dissolved; });
   }
 
   void wrong(const std::string& what) { say_wrong(board_.scanner_wrong, what); }
@@ -122,13 +168,19 @@ class Scanner {
 }  // namespace
 
 void say_wrong(std::array<char, 200>& where, const std::string& what) {
-  if (where[0] != 0) return;  // the first is the cause
+  if (where[0] != 0) return;
   std::copy_n(what.begin(), std::min(what.size(), where.size() - 1), where.begin());
 }
 
 int run_scanner(const RoundPlan& plan, Board& board) {
-  auto session = ScanSession::create(
-      {.name = "chaos", .roots = {"/numbered"}, .pool_bytes = kPoolBytes, .huge_pages = HugePages::off, .lanes = 2});
+  auto session = ScanSession::create({.name = "chaos",
+                                      .roots = {"/numbered"},
+                                      .pool_bytes = kPoolBytes,
+                                      .huge_pages = HugePages::off,
+                                      .group_lease = plan.short_lease ? kShortLease : kLease,
+                                      .group_attempts = kAttempts,
+                                      .group_linger = kGroupLinger,
+                                      .lanes = 2});
   if (!session) {
     say_wrong(board.scanner_wrong, session.error().message());
     return 1;

@@ -22,7 +22,7 @@ std::string actor_path() {
 
 }  // namespace
 
-Actor::Actor(std::vector<std::string> arguments) {
+Actor::Actor(std::vector<std::string> arguments, std::vector<std::string> through) {
   std::array<int, 2> pipe{};
   if (::pipe2(pipe.data(), O_CLOEXEC) != 0) throw std::runtime_error("pipe2");
   output_ = UniqueFd(pipe[0]);
@@ -31,12 +31,14 @@ Actor::Actor(std::vector<std::string> arguments) {
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, input.get(), STDOUT_FILENO);
   std::string path = actor_path();
-  std::vector<char*> words{path.data()};
+  std::vector<char*> words;
+  for (std::string& word : through) words.push_back(word.data());
+  words.push_back(path.data());
   for (std::string& argument : arguments) words.push_back(argument.data());
   words.push_back(nullptr);
-  const int failed = ::posix_spawn(&pid_, path.c_str(), &actions, nullptr, words.data(), environ);
+  const int failed = ::posix_spawnp(&pid_, words.front(), &actions, nullptr, words.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
-  if (failed) throw std::runtime_error("cannot start " + path);
+  if (failed) throw std::runtime_error(std::string("cannot start ") + words.front());
 }
 
 Actor::~Actor() {

@@ -14,7 +14,8 @@ namespace pwalk::ipc::testing {
 /// A running `actor` (actor.cc). Killed and reaped in the destructor.
 class Actor {
  public:
-  explicit Actor(std::vector<std::string> arguments);
+  /// `through`: the command that is to start it, found by PATH, with its arguments.
+  explicit Actor(std::vector<std::string> arguments, std::vector<std::string> through = {});
   Actor(const Actor&) = delete;
   Actor& operator=(const Actor&) = delete;
   ~Actor();

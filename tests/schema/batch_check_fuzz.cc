@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "pwalk/schema/entry_batch_view.h"
 #include "pwalk/schema/row_hash.h"
 #include "schema/random_rows.h"
 #include "schema/raw_batch.h"
@@ -59,17 +58,21 @@ std::vector<AlignedBytes> make_bases() {
 
 }  // namespace
 
+void read_everything(const EntryBatchView& view) {
+  for (const ColumnSpec& spec : kColumns) read_column(view.column(spec.id), view.rows());
+  for (const TextColumnSpec& spec : kTextColumns) read_text(view.text(spec.id), view.rows());
+  for (std::uint32_t row = 0; row < view.rows(); ++row) {
+    if (view.path(row).find('\0') != std::string::npos) __builtin_trap();
+  }
+  read_directories(view);
+  read_records(view);
+  sink = sink + hash_rows(view) + view.file_bytes() + view.content_hash();
+}
+
 bool read_if_sound(std::span<const std::byte> batch) {
   const auto view = EntryBatchView::check(batch);
   if (!view) return false;
-  for (const ColumnSpec& spec : kColumns) read_column(view->column(spec.id), view->rows());
-  for (const TextColumnSpec& spec : kTextColumns) read_text(view->text(spec.id), view->rows());
-  for (std::uint32_t row = 0; row < view->rows(); ++row) {
-    if (view->path(row).find('\0') != std::string::npos) __builtin_trap();
-  }
-  read_directories(*view);
-  read_records(*view);
-  sink = sink + hash_rows(*view) + view->file_bytes() + view->content_hash();
+  read_everything(*view);
   return true;
 }
 

@@ -4,7 +4,12 @@
 #include <cstdint>
 #include <span>
 
+#include "pwalk/schema/entry_batch_view.h"
+
 namespace pwalk::schema::testing {
+
+/// Calls every reader on all of a batch that was checked.
+void read_everything(const EntryBatchView& view);
 
 /// Checks a batch and, if it is sound, calls every reader on all of it. Returns whether it was.
 bool read_if_sound(std::span<const std::byte> batch);

@@ -1,0 +1,61 @@
+#include <gtest/gtest.h>
+
+#include <random>
+#include <vector>
+
+#include "ipc/attach_fuzz.h"
+#include "ipc/returns_fuzz.h"
+#include "ipc/scan_fixture.h"
+#include "ipc/stream_fuzz.h"
+
+/// The fuzzers' own functions on a bounded sample of what they are fed; tests/fuzz has the programs.
+namespace pwalk::ipc {
+namespace {
+
+constexpr int kInputs = 3000;
+
+/// Calls `tried` with inputs of random bytes.
+template <class Function>
+void sample(Function&& tried) {
+  std::mt19937_64 random(testing::test_seed());
+  for (int round = 0; round < kInputs; ++round) {
+    std::vector<std::uint8_t> input(random() % 300);
+    for (std::uint8_t& byte : input) byte = std::uint8_t(random());
+    tried(input);
+  }
+}
+
+TEST(HostileBytesTest, AtTheSocketAreAnsweredOrShownOut) {
+  testing::AttachOutcome all;
+  sample([&](std::span<const std::uint8_t> input) {
+    const auto outcome = testing::attach_fuzz(input);
+    all.admitted += outcome.admitted, all.refused += outcome.refused, all.told_status += outcome.told_status;
+  });
+  // Else nothing beyond the door was tried.
+  EXPECT_GT(all.admitted, 0u);
+  EXPECT_GT(all.told_status, 0u);
+}
+
+TEST(HostileBytesTest, OfAScannerAreErrorsOrCanBeReadToTheLastRow) {
+  testing::StreamOutcome all;
+  sample([&](std::span<const std::uint8_t> input) {
+    const auto outcome = testing::stream_fuzz(input);
+    all.read += outcome.read, all.failed += outcome.failed, all.ended += outcome.ended;
+  });
+  EXPECT_GT(all.read, 0u);
+  EXPECT_GT(all.failed, 0u);
+  EXPECT_GT(all.ended, 0u);
+}
+
+TEST(HostileBytesTest, OfConsumersHarmNoOtherConsumer) {
+  testing::ReturnsOutcome all;
+  sample([&](std::span<const std::uint8_t> input) {
+    const auto outcome = testing::returns_fuzz(input);
+    all.published += outcome.published, all.given_back += outcome.given_back, all.expelled += outcome.expelled;
+  });
+  EXPECT_GT(all.given_back, 0u);
+  EXPECT_GT(all.expelled, 0u);
+}
+
+}  // namespace
+}  // namespace pwalk::ipc
