@@ -38,6 +38,7 @@ constexpr auto at_once = [] {};
 // ---- members and consumers, on the words alone ------------------------------
 
 constexpr std::uint32_t kLedgerSlots = 8;
+constexpr GroupRules kRules{.lease = 1s, .attempts = 2};
 
 TEST(SingleStepTest, AMemberKilledWhileItClaimsAndConcludesLosesNothing) {
   std::optional<GroupMemory> memory;
@@ -258,7 +259,9 @@ TEST(SingleStepTest, AReaderEvictedInTheMiddleOfATakeHasAWholeBatchOrNone) {
   const auto reader = [&] {
     StreamReader lanes(scan->control(), slow->memory);
     StreamReader::Taken taken;
-    if (lanes.take(taken) != Taking::taken) return 0;
+    const Taking outcome = lanes.take(taken);
+    testing::end_of_steps();
+    if (outcome != Taking::taken) return 0;
     return taken.descriptor.sequence == taken.expected_sequence && scan->is_whole(taken.descriptor) ? 0 : 1;
   };
   const auto evict_meanwhile = [&](SteppedChild& child) {
@@ -267,7 +270,6 @@ TEST(SingleStepTest, AReaderEvictedInTheMiddleOfATakeHasAWholeBatchOrNone) {
     publisher.join();
     EXPECT_EQ(child.exit_code(), 0);
   };
-  // Reading the bytes is not part of taking; a stop there is like any other.
   stop_everywhere(kill_points(), prepare, at_once, reader, evict_meanwhile);
 }
 

@@ -12,6 +12,9 @@
 /// A process that is stopped, or killed, after any instruction of a piece of its work.
 namespace pwalk::ipc::testing {
 
+/// In the work of a SteppedChild: what follows of it is not stepped through.
+inline void end_of_steps() { ::raise(SIGSTOP); }
+
 /// A forked child in front of that work. Killed and reaped in the destructor. Between stops of this one thread its
 /// other threads run freely.
 class SteppedChild {
@@ -25,7 +28,7 @@ class SteppedChild {
       ready();
       ::raise(SIGSTOP);
       const int code = work();
-      ::raise(SIGSTOP);
+      end_of_steps();
       ::_exit(code);
     }
     wait();
