@@ -219,6 +219,18 @@ def test_with_links_texts_nothing_is_missing(stage):
             expected.returncode, sorted(expected.stdout.splitlines()), expected.stderr.decode()), command
 
 
+def test_what_was_not_fetched_is_told(stage):
+    """Zeros look like facts; and where every inode is zero, find takes each directory for a loop."""
+    (stage.tree / "directory").mkdir()
+    few = Scanned(stage, os.fsencode(stage.tree), "--columns", "type,inode,size")
+    listed = few.below("find", few.tree)
+    assert listed.code == 0 and sorted(listed.out.splitlines()) == [few.tree, few.tree + b"/directory"]
+    assert len(listed.err.splitlines()) == 1 and "did not fetch device, blocks, mode," in listed.err
+    without = Scanned(stage, os.fsencode(stage.tree), "--columns", "type,size")
+    refused = without.below("find", without.tree)
+    assert refused.code == 126 and "did not fetch 'inode'" in refused.err and len(refused.err.splitlines()) == 1
+
+
 def test_the_tree_is_read_only(small):
     small.put_away()
     attempts = ["mkdir new", "rmdir empty", "rm hard", "mv hard moved", "ln hard another-name", "ln -s x link", "touch empty", "touch new",

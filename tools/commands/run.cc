@@ -34,6 +34,8 @@ struct EnumWords<tools::FileContents> {
 namespace pwalk::tools {
 namespace {
 
+using schema::Column;
+
 constexpr const char* kProgram = "pwalk run";
 // As env(1) and nohup(1), so that they are told apart from the program's own.
 constexpr int kCannotRun = 126, kNotFound = 127;
@@ -71,6 +73,27 @@ int check_library(const std::string& library) {
   return 0;
 }
 
+/// What stat(2) tells of every entry.
+constexpr schema::ColumnSet kStatColumns{Column::inode, Column::device, Column::size, Column::blocks, Column::mode, Column::nlink,
+                                         Column::uid,   Column::gid,    Column::atime, Column::mtime, Column::ctime};
+
+std::string names_of(schema::ColumnSet columns) {
+  std::string names;
+  for (const Column column : columns) names += fmt::format("{}{}", names.empty() ? "" : ", ", name_of(column));
+  return names;
+}
+
+/// Zeros stand for what the scan did not fetch, and programs cannot tell them from facts. Where every inode is zero,
+/// find and du take each directory for a loop: not 0 then.
+int check_columns(const ResultsFilesystem& results) {
+  const schema::ColumnSet missing = kStatColumns - results.facts().columns;
+  if (missing.empty()) return 0;
+  if (missing.has(Column::inode))
+    return refuse(kCannotRun, "the scan did not fetch 'inode', by which programs tell directories apart; scan without --columns, or with it in the list");
+  say(kProgram, fmt::format("the scan did not fetch {}: programs see zeros there", names_of(missing)));
+  return 0;
+}
+
 void set_environment(const std::string& image, const std::string& library, FileContents contents) {
   const char* set = ::getenv(run::kPreloadVariable);
   ::setenv(run::kPreloadVariable, set && *set ? (library + ":" + set).c_str() : library.c_str(), 1);
@@ -85,6 +108,7 @@ std::string absolute(const std::string& file) {
 }
 
 int start(char* const* command, const ResultsFilesystem& results, FileContents contents) {
+  if (const int code = check_columns(results)) return code;
   const auto program = run::find_program(command[0]);
   if (!program) return refuse(kNotFound, fmt::format("'{}': no such program", escaped(command[0])));
   if (const auto why = run::why_not_preloadable(*program))
