@@ -124,6 +124,7 @@ class SharedScan {
     if (memory == MAP_FAILED) throw std::bad_alloc();
     pool_ = {static_cast<std::byte*>(memory), kGeometry.pool_bytes};
     distributor = std::make_unique<Distributor>(pool_, control_, kGeometry.pool_bytes);
+    distributor->reuse_without_consumers(true);  // after an eviction nobody is there
   }
   SharedScan(const SharedScan&) = delete;
   SharedScan& operator=(const SharedScan&) = delete;
