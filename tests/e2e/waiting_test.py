@@ -188,10 +188,13 @@ def test_first_signal_lets_readers_finish(stage, large):
 
 
 def test_second_signal_ends_at_once(stage, large):
-    scanner = stage.scanner("--name", "stopped", "--consumers", "1", *SMALL_POOL, large)
+    """While a reader is stopped, and was before the walk began, so that it holds back what does not fit in the pool."""
+    scanner = stage.scanner("--name", "stopped", "--consumers", "2", *SMALL_POOL, large)
     reader = stage.tail("stopped", "--timeout", "10")
-    assert wait_for(lambda: len(reader.out) > 0)
+    assert wait_for(lambda: any(scan["consumers"] for scan in json.loads(stage.pwalk("scans", "--json").out)))
     reader.signal(signal.SIGSTOP)
+    other = stage.tail("stopped", "--timeout", "10")
+    assert wait_for(lambda: len(other.out) > 0)
     time.sleep(0.3)
     scanner.signal(signal.SIGINT)
     time.sleep(0.5)
@@ -200,7 +203,7 @@ def test_second_signal_ends_at_once(stage, large):
     assert scanner.finish().code == 3
     assert time.monotonic() - began < 2
     reader.signal(signal.SIGCONT)
-    assert reader.finish().code == 3
+    assert (reader.finish().code, other.finish().code) == (3, 3)
 
 
 def test_sigusr1_prints_progress(stage, small):

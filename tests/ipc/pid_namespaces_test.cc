@@ -103,10 +103,11 @@ TEST_F(PidNamespacesTest, AScannersDeathIsKnownInAnyOther) {
 }
 
 TEST_F(PidNamespacesTest, WhatAMemberInAnotherOneHadWhenItDiedGoesToTheOthers) {
-  const auto scanner = elsewhere({"produce", "home", "consumers=2", "batches=60", "rows=500"});
+  const auto scanner = elsewhere({"produce", "home", "consumers=1", "batches=60", "rows=500"});
   const auto victim = elsewhere({"consume", "home", "group=loaders", "hold=1000", "stop_after=3"});
-  const auto survivor = elsewhere({"consume", "home", "group=loaders", "tell=1"});
   ASSERT_EQ(victim->await("stopped"), "stopped");
+  const auto survivor = elsewhere({"consume", "home", "group=loaders", "tell=1"});  // else it might take them all
+  ASSERT_NE(survivor->await("attached"), "");
   victim->signal(SIGKILL);
   std::vector<unsigned> times(60);
   unsigned redelivered = 0;

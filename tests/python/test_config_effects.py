@@ -424,9 +424,9 @@ def test_slow_consumers_are_evicted(wide_tree):
 
 @observes("group_lease", "group_attempts")
 def test_a_batch_that_a_member_keeps(tree, start_scanner):
-    """With one attempt each it is given up when its time is over, with two another member gets it."""
+    """With one attempt each it is given up when its time is over, with two another member gets it. One thread makes one batch."""
     for attempts in (1, 2):
-        options = Config(name=f"leased-{attempts}", consumers=1, group_lease=0.3, group_attempts=attempts)
+        options = Config(name=f"leased-{attempts}", consumers=1, max_threads=1, group_lease=0.3, group_attempts=attempts)
         scanner = start_scanner(*options.to_arguments(), "--quiet", "--", tree)
         with pwalk.attach(options.name, timeout=WAIT, group="keepers") as keeper:
             kept = next(keeper)
