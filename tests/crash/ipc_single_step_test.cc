@@ -346,7 +346,7 @@ TEST_F(SingleStepBesideTest, AConsumerKilledAtAnyInstructionOfDetachingIsForgott
     held->release();
     return 0;
   };
-  kill_everywhere(kill_points(30), at_once, ready, leave, [&] { check(); });
+  kill_everywhere(kill_points(), at_once, ready, leave, [&] { check(); });
 }
 
 }  // namespace
