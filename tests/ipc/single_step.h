@@ -79,8 +79,14 @@ class SteppedChild {
   bool ended_ = false, through_ = false;
 };
 
+#if defined(__SANITIZE_ADDRESS__)
+inline constexpr unsigned kUsualPoints = 15;  // of several times as many instructions
+#else
+inline constexpr unsigned kUsualPoints = 60;
+#endif
+
 /// How many of the instructions a sample stops at; PWALK_KILL_POINTS for the long run.
-inline unsigned kill_points(unsigned usual = 60) {
+inline unsigned kill_points(unsigned usual = kUsualPoints) {
   const char* asked = std::getenv("PWALK_KILL_POINTS");
   return asked ? unsigned(std::strtoul(asked, nullptr, 10)) : usual;
 }
