@@ -47,6 +47,12 @@ TEST(HostileBytesTest, OfAScannerAreErrorsOrCanBeReadToTheLastRow) {
   EXPECT_GT(all.ended, 0u);
 }
 
+/// Found by the fuzzer: a header whose pool has 0 bytes, and one batch.
+TEST(HostileBytesTest, OfAScannerWithAnEmptyPoolAreAnError) {
+  const std::vector<std::uint8_t> found{0xda, 0, 0, 0xa2, 1, 0, 0, 0, 0, 0, 0, 0};
+  EXPECT_EQ(testing::stream_fuzz(found).read, 0u);
+}
+
 TEST(HostileBytesTest, OfConsumersHarmNoOtherConsumer) {
   testing::ReturnsOutcome all;
   sample([&](std::span<const std::uint8_t> input) {
