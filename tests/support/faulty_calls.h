@@ -91,10 +91,11 @@ class FaultyCalls : public sys::Calls {
   template <class Open>
   int opened(FaultyCall call, Open&& open) const {
     if (const int error = fault(call)) return -error;
-    if (++open_ > int(most_open)) return --open_, -EMFILE;
+    const int now = ++open_;  // read again, it might count others' attempts that are about to fail
+    if (now > int(most_open)) return --open_, -EMFILE;
     const int fd = open();
     if (fd < 0) return --open_, fd;
-    for (int peak = open_peak_, now = open_; now > peak && !open_peak_.compare_exchange_weak(peak, now);) {
+    for (int peak = open_peak_; now > peak && !open_peak_.compare_exchange_weak(peak, now);) {
     }
     return fd;
   }
