@@ -229,7 +229,8 @@ def test_ls_of_a_directory_below(share):
 
 
 @pytest.mark.parametrize("expression", [
-    ["-printf", r"%p %a %c %t %A@ %C@ %T@ %T+ %TT %TS %AX %Cc %Tx %TH:%TM %Tj %Ts\0"],
+    # Not access times: whoever reads a link meanwhile, another test say, changes them. Those of our own trees are compared.
+    ["-printf", r"%p %c %t %C@ %T@ %T+ %TT %TS %CX %Cc %Tx %TH:%TM %Tj %Ts\0"],
     ["-name", "*.gz", "-size", "+20k", "-print0"],
     ["-name", "doc", "-prune", "-o", "-type", "l", "-print0"],
     ["-newer", "/usr/share/doc", "-print0"],
