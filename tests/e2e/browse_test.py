@@ -223,6 +223,12 @@ def test_where_links_lead_is_shown_if_the_scan_knows(linked):
     assert "to file -> file".encode() in linked.ours("tree", linked.place(linked.tree))
 
 
+def test_find_prints_access_times(linked):
+    """Not of links, which the scan has read since it asked for theirs."""
+    ours, real = linked.find("!", "-type", "l", "-printf", r"%p %a %A@ %AX\0")
+    assert ours == real and len(ours) > 3
+
+
 def test_ls_of_a_directory_below(share):
     ours = without_targets(share.ours("ls", "-la", share.place(b"/usr/share/doc")))
     assert ours == without_targets(share.real("ls", "-la", "/usr/share/doc"))
