@@ -215,7 +215,7 @@ bool Worker::step() {
     return take_up(std::move(visit)), true;
   }
   if (NodePtr stolen = frontier.steal(number_)) return take_up(Visit(std::move(stolen))), true;
-  if (auto part = walk_.split.take_any()) return help(*std::move(part)), true;
+  if (auto part = walk_.split.take_any()) return help(*part), true;
   flush();
   return idle([&] { return frontier.wait(number_); });
 }
@@ -248,7 +248,7 @@ bool Worker::controlled_step() {
     aside_.pop_back();
     return take_up(std::move(visit)), true;
   }
-  if (auto part = walk_.split.take_any()) return help(*std::move(part)), true;
+  if (auto part = walk_.split.take_any()) return help(*part), true;
   flush();
   if (may_open || frontier.outstanding() == 0) return idle([&] { return frontier.wait(number_); });
   return idle([&] { return walk_.control->wait_for_room(), true; });
@@ -580,7 +580,7 @@ void Worker::take_names(Visit& visit, int fd, std::span<const Dirent> names) {
 
 // An idle worker does some names of somebody else's directory: rows into its own
 // batches, sums into the owner's record.
-void Worker::help(SplitDirectories::Help job) {
+void Worker::help(const SplitDirectories::Help& job) {
   SplitDirectory& split = *job.directory;
   Visit visit(split.node);
   visit_ = &visit;

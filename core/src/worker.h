@@ -94,7 +94,7 @@ class Worker {
   std::shared_ptr<const SharedBlock> share_block(Visit& visit);
   void deal_out(Visit& visit, SplitDirectory& split);
   void take_part(Visit& visit, int fd, const NamePart& part);
-  void help(SplitDirectories::Help help);
+  void help(const SplitDirectories::Help& job);
   void close_split(Visit& visit);
 
   // giving up

@@ -130,6 +130,7 @@ Result<std::vector<KeptImage>> kept_images(const std::string& runtime_directory)
     if (image::is_being_written(path)) images[*name] = {*name, path, true};
   }
   std::vector<KeptImage> list;
+  list.reserve(images.size());
   for (auto& [name, image] : images) list.push_back(std::move(image));
   return list;
 }

@@ -215,7 +215,7 @@ Result<void> check_scan_name(const std::string& name) {
 }
 
 std::string unique_scan_name(const std::string& wanted) {
-  const std::string base = valid_name(wanted);
+  std::string base = valid_name(wanted);
   auto runtime = open_runtime_directory(runtime_directory(), false);
   if (!runtime) return base;
   std::string name = base;

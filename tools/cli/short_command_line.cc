@@ -61,6 +61,7 @@ std::optional<int> ShortCommandLine::parse_or_exit(int argc, const char* const* 
   }
   std::vector<std::string> copies(argv, argv + argc);
   std::vector<char*> words;
+  words.reserve(copies.size() + 1);
   for (std::string& word : copies) words.push_back(word.data());
   words.push_back(nullptr);
 

@@ -114,6 +114,7 @@ int run_export(int argc, const char* const* argv) {
   command_line.add("Options", options.columns, kColumnSpecs);
   const std::vector<std::string> words = with_long_names(argc, argv);
   std::vector<const char*> pointers;
+  pointers.reserve(words.size());
   for (const std::string& word : words) pointers.push_back(word.c_str());
   if (auto code = parse_or_exit(command_line, int(pointers.size()), pointers.data(), 1)) return *code;
   const auto format = options.output ? format_of(*options.output) : std::nullopt;

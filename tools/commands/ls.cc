@@ -54,7 +54,7 @@ std::string below(const std::string& directory, std::string_view name) {
 
 class Lister {
  public:
-  Lister(BrowsingSession& session, LsRequest request) : session_(session), request_(std::move(request)) {
+  Lister(BrowsingSession& session, LsRequest request) : session_(session), request_(request) {
     request_.style.for_terminal = session.for_terminal();
   }
 
@@ -154,7 +154,7 @@ int run_ls(int argc, const char* const* argv) {
   BrowsingSession session(kProgram);
   const auto places = session.places(command_line.arguments());
   if (places.empty()) return session.exit_code();
-  Lister(session, std::move(request)).list(places);
+  Lister(session, request).list(places);
   return session.finish();
 }
 

@@ -27,8 +27,8 @@ std::string why_not(const std::string& name, const Error& error) {
 
 /// The image of that name, and the dead scan, whichever there is.
 Result<void> remove_named(const std::string& name) {
-  const auto image = ipc::remove_kept_image(ipc::runtime_directory(), name);
-  const auto scan = ipc::remove_scan(ipc::runtime_directory(), name);
+  auto image = ipc::remove_kept_image(ipc::runtime_directory(), name);
+  auto scan = ipc::remove_scan(ipc::runtime_directory(), name);
   if (!scan && scan.error().code != ENOENT && !(image && scan.error().code == EBUSY)) return scan;
   return image || scan ? Result<void>{} : image;
 }

@@ -270,7 +270,7 @@ Result<void> export_parquet(BatchSource& source, std::vector<OutputColumn> colum
   if (!connection.open() || !connection.add_rows(feed)) return fail(EIO, "DuckDB could not be started");
   // One thread, which is this one: rows keep their order, and the feed needs no lock.
   if (auto set = connection.run("SET threads = 1"); !set) return set;
-  const auto copied = connection.run("COPY (SELECT * FROM pwalk_rows()) TO " + quoted(file) + " (FORMAT parquet, USE_TMP_FILE false)");
+  auto copied = connection.run("COPY (SELECT * FROM pwalk_rows()) TO " + quoted(file) + " (FORMAT parquet, USE_TMP_FILE false)");
   RowFeed::current_ = nullptr;
   if (feed.error()) return tl::unexpected(*feed.error());
   return copied;

@@ -40,6 +40,7 @@ flatbuffers::Offset<wire::Field> add_field(FlatBufferBuilder& builder, const Out
 
 flatbuffers::Offset<wire::Schema> add_schema(FlatBufferBuilder& builder, const std::vector<OutputColumn>& columns) {
   std::vector<flatbuffers::Offset<wire::Field>> fields;
+  fields.reserve(columns.size());
   for (const OutputColumn& column : columns) fields.push_back(add_field(builder, column));
   return wire::CreateSchema(builder, wire::Endianness_Little, builder.CreateVector(fields));
 }

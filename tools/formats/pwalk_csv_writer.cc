@@ -111,7 +111,7 @@ void PwalkCsvWriter::append_name(std::string_view path, std::string_view extensi
   quoted(extension);
 }
 
-void PwalkCsvWriter::join_row(std::string path, std::string line, std::string& out) {
+void PwalkCsvWriter::join_row(const std::string& path, std::string line, std::string& out) {
   Halves& halves = waiting_[path];
   if (halves.records.empty()) {
     halves.lines.push_back(std::move(line));

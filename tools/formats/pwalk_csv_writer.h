@@ -35,7 +35,7 @@ class PwalkCsvWriter final : public EntryWriter {
 
   void append_line(const schema::EntryBatchView& batch, const RowPath& path, std::uint32_t row, std::string& out);
   void append_name(std::string_view path, std::string_view extension, std::string& out) const;
-  void join_row(std::string path, std::string line, std::string& out);
+  void join_row(const std::string& path, std::string line, std::string& out);
   void join_record(const schema::EntryBatchView& batch, const schema::PlacedRecord& placed, std::string& out);
 
   bool for_terminal_;

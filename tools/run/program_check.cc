@@ -98,7 +98,8 @@ std::optional<std::string> find_program(const std::string& command) {
   for (std::size_t from = 0; from <= list.size();) {
     const std::size_t colon = std::min(list.find(':', from), list.size());
     std::string candidate = list.substr(from, colon - from);
-    candidate = candidate.empty() ? command : candidate + "/" + command;
+    if (!candidate.empty()) candidate += '/';
+    candidate += command;
     struct stat facts {};
     if (::stat(candidate.c_str(), &facts) == 0 && S_ISREG(facts.st_mode) && ::access(candidate.c_str(), X_OK) == 0)
       return candidate;

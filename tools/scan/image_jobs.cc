@@ -17,7 +17,7 @@ namespace {
 /// With links resolved; empty if there is no such directory.
 std::string real_directory(const std::string& path) {
   char* resolved = ::realpath(path.c_str(), nullptr);
-  const std::string text = resolved ? resolved : "";
+  std::string text = resolved ? resolved : "";
   std::free(resolved);
   return text;
 }

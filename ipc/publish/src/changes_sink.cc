@@ -183,7 +183,7 @@ Result<bool> ChangesSink::compare(Desk& desk, const Part& part, OldDirectory& di
     const EntryRef now(part.batch, row);
     const auto before = directory.take(now.name());
     if (!before) return tl::unexpected(before.error());
-    const auto told = tell_row(desk, *before, now);
+    auto told = tell_row(desk, *before, now);
     if (!told) return told;
     told_any |= *told;
   }

@@ -31,7 +31,7 @@ std::string own_file() {
 }
 
 std::string preload_with_us() {
-  const std::string us = own_file();
+  std::string us = own_file();
   const char* set = std::getenv(kPreloadVariable);
   if (!set || !*set) return us;
   return std::strstr(set, us.c_str()) ? set : us + ":" + set;
