@@ -265,8 +265,11 @@ def target_rows(rows: list[Row]) -> list[tuple[str, int, int, str]]:
     own.sort(key=lambda row: row.state != "cold")
     judged = []
     for name, files, p99 in TARGETS:
-        verdict = "not testable here" if name != "Local SSD" else "not measured: T1 was left out"
-        if name == "Local SSD" and own:
+        if name != "Local SSD":
+            verdict = "not testable here"
+        elif not own:
+            verdict = "not measured: T1 was left out"
+        else:
             row = own[0]
             reached = row.files_per_second >= files and row.p99_us["statx"] < p99
             verdict = (f"{'reached' if reached else 'missed'}: T1 {row.state}, {row.files_per_second:,.0f}/s, "

@@ -25,6 +25,9 @@ using schema::ColumnSet;
 
 namespace {
 
+constexpr const char* kRefusesStatx = "this kernel or sandbox refuses statx";
+constexpr const char* kRefusesGetdents = "this kernel or sandbox refuses getdents64";
+
 /// Printable ASCII stays, everything else becomes \xHH.
 std::string shown(std::string_view bytes) {
   std::string text;
@@ -117,9 +120,9 @@ class PlanResolver {
   void notice_refusals() {
     const KernelOptions& asked = plan_.options.kernel;
     if (asked.use_statx && !features_.statx && plan_.statx_mask != 0)
-      plan_.notices.push_back("this kernel or sandbox refuses statx: fstatat asks instead, btime and mount_id stay unknown");
+      plan_.notices.push_back(std::string(kRefusesStatx) + ": fstatat asks instead, btime and mount_id stay unknown");
     if (asked.use_getdents && !features_.getdents)
-      plan_.notices.push_back("this kernel or sandbox refuses getdents64: readdir reads the directories instead");
+      plan_.notices.push_back(std::string(kRefusesGetdents) + ": readdir reads the directories instead");
   }
 
   Result<void> resolve_globs() {
@@ -384,7 +387,7 @@ class PlanResolver {
     plan_.dirent_buffer_bytes = std::size_t{1024} * asked.readahead_kb.value_or(kib);
     const bool refused = asked.use_getdents && !plan_.use_getdents;
     decide("directories", fmt::format("{} with {} KiB", plan_.use_getdents ? "getdents64" : "readdir", plan_.dirent_buffer_bytes / 1024),
-           refused ? "this kernel or sandbox refuses getdents64" : asked.readahead_kb ? "--readahead-kb" : "by profile");
+           refused ? kRefusesGetdents : asked.readahead_kb ? "--readahead-kb" : "by profile");
     explain_attributes();
     if (const auto& most = plan_.options.etiquette.max_ops_per_second)
       decide("system calls", fmt::format("at most {} in a second", *most), "--max-ops-per-second");
@@ -404,7 +407,7 @@ class PlanResolver {
       return decide("attributes", fmt::format("statx, mask {:#x}", plan_.statx_mask),
                     features_.mount_id ? "smallest mask for the columns" : "this kernel tells no mount ids");
     decide("attributes", "fstatat; btime and mount_id stay unknown",
-           plan_.options.kernel.use_statx ? "this kernel or sandbox refuses statx" : "statx is switched off");
+           plan_.options.kernel.use_statx ? kRefusesStatx : "statx is switched off");
   }
 
   const sys::Calls& calls_;

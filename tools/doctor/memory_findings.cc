@@ -61,7 +61,7 @@ std::vector<std::string> limit_files(const SystemFiles& files) {
     std::string path = line.substr(second + 1);
     for (;; path.resize(path.rfind('/'))) {
       if (path == "/") path.clear();
-      found.push_back(std::string(base).append(path).append(file));
+      found.push_back(fmt::format("{}{}{}", base, path, file));
       if (path.find('/') == path.npos) break;
     }
   }
