@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <random>
-#include <thread>
 
 #include "chaos/held_batches.h"
 #include "chaos/round_board.h"
@@ -10,10 +9,6 @@
 
 namespace pwalk::ipc::chaos {
 namespace {
-
-using namespace std::chrono_literals;
-
-constexpr std::chrono::milliseconds kPatience = 15s, kDrainPatience = 20ms;
 
 /// Which of the workers' rows came.
 class Seen {
@@ -62,28 +57,25 @@ class Reader {
   Reader(const RoundPlan& plan, unsigned number, Board& board)
       : plan_(plan), board_(board), random_(plan.seed * 31 + number) {
     start_ = random_() % 4 == 0 ? StartAt::oldest : random_() % 8 == 0 ? StartAt::now : StartAt::first;
-    hold_ = unsigned(random_() % 4);
-    pause_us_ = random_() % 3 == 0 ? unsigned(random_() % 400) : 0;
-    leave_after_ = plan.drain || random_() % 4 == 0 ? random_() % 30 : ~std::uint64_t{0};
-    patience_for_scan_ = patience_for_scan(plan, number);
+    habits_ = habits_of(plan, number, random_);
   }
 
   std::string run() {
-    auto consumer = Consumer::attach({.scan = "chaos", .timeout = patience_for_scan_, .start = start_});
+    auto consumer = Consumer::attach({.scan = "chaos", .timeout = habits_.patience_for_scan, .start = start_});
     // Not there (any more), or something is gone: nothing was promised.
     if (!consumer) return "";
     fate_ = Fate::left;
-    while (consumer->end() == StreamEnd::running && consumer->stats().batches < leave_after_) {
-      auto lease = consumer->next(plan_.drain ? kDrainPatience : kPatience);
+    while (consumer->end() == StreamEnd::running && consumer->stats().batches < habits_.leave_after) {
+      auto lease = consumer->next(habits_.patience);
       if (!lease && lease.error().code == ECANCELED && plan_.evict) return go_evicted();
       if (!lease) return lease.error().message();
       if (!*lease) break;
       if (const std::string wrong = seen_.add((*lease)->view()); !wrong.empty()) return wrong;
-      if (const std::string wrong = keep(**std::move(lease)); !wrong.empty()) return wrong;
+      if (const std::string wrong = held_.keep(**std::move(lease), habits_, random_); !wrong.empty()) return wrong;
     }
     if (const std::string wrong = held_.drop_all(); !wrong.empty()) return wrong;
     if (plan_.drain && consumer->end() == StreamEnd::running) return "";  // its scanner waits for it to go
-    if (consumer->end() == StreamEnd::running && consumer->stats().batches < leave_after_)
+    if (consumer->end() == StreamEnd::running && consumer->stats().batches < habits_.leave_after)
       return "nothing came, and no end either";
     if (consumer->end() == StreamEnd::complete) fate_ = Fate::complete;
     if (consumer->end() == StreamEnd::scanner_died) fate_ = Fate::scanner_died;
@@ -92,13 +84,6 @@ class Reader {
   Fate fate() const { return fate_; }
 
  private:
-  /// Holds some, and lets them go in any order.
-  std::string keep(BatchLease lease) {
-    held_.keep(std::move(lease));
-    if (pause_us_ > 0) std::this_thread::sleep_for(std::chrono::microseconds(pause_us_));
-    return held_.size() > hold_ ? held_.drop_one(random_) : "";
-  }
-
   /// What it still has is as it was.
   std::string go_evicted() {
     fate_ = Fate::evicted;
@@ -106,7 +91,7 @@ class Reader {
   }
 
   std::string judge(const Consumer& consumer) const {
-    if (consumer.stats().batches >= leave_after_) return "";  // it left in the middle
+    if (consumer.stats().batches >= habits_.leave_after) return "";  // it left in the middle
     if (consumer.end() == StreamEnd::complete) {
       if (start_ == StartAt::first) return seen_.missing(published(board_));
       if (plan_.drain) return "";  // the filling counts as missed too
@@ -124,19 +109,13 @@ class Reader {
   const Board& board_;
   std::mt19937_64 random_;
   StartAt start_ = StartAt::first;
-  unsigned hold_ = 0, pause_us_ = 0;
-  std::uint64_t leave_after_ = 0;
-  std::chrono::milliseconds patience_for_scan_{0};
+  Habits habits_;
   Fate fate_ = Fate::not_attached;
   Seen seen_;
   HeldBatches held_;
 };
 
 }  // namespace
-
-std::chrono::milliseconds patience_for_scan(const RoundPlan& plan, unsigned number) {
-  return number < plan.consumers + plan.members ? 200ms : 10ms;
-}
 
 int run_consumer(const RoundPlan& plan, unsigned number, Board& board) {
   ConsumerReport& report = board.consumers[number];

@@ -2,13 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <thread>
+
 #include "pwalk/schema/row_hash.h"
 
 namespace pwalk::ipc::chaos {
 
-void HeldBatches::keep(BatchLease lease) {
+std::string HeldBatches::keep(BatchLease lease, const Habits& habits, std::mt19937_64& random) {
   const std::uint64_t hash = schema::hash_rows(lease.view());
   held_.push_back({std::move(lease), hash});
+  if (habits.pause_us > 0) std::this_thread::sleep_for(std::chrono::microseconds(habits.pause_us));
+  return held_.size() > habits.hold ? drop_one(random) : "";
 }
 
 std::string HeldBatches::look(const Held& held) {

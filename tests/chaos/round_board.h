@@ -2,7 +2,6 @@
 
 #include <array>
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -56,8 +55,5 @@ int run_scanner(const RoundPlan& plan, Board& board);
 int run_consumer(const RoundPlan& plan, unsigned number, Board& board);
 /// `number` is among all consumers.
 int run_member(const RoundPlan& plan, unsigned number, unsigned group, Board& board);
-
-/// A newcomer to the scan finds it there or gone; those of the beginning may have to wait until it is made.
-std::chrono::milliseconds patience_for_scan(const RoundPlan& plan, unsigned number);
 
 }  // namespace pwalk::ipc::chaos

@@ -81,29 +81,32 @@ Watched watch(const ScanOptions& options, const ScratchDirectory& tree, const sy
   return watched;
 }
 
-class Distress : public ::testing::TestWithParam<int> {};
+/// A tree, and a server in trouble with the errno that is the parameter.
+class TroubledWalk : public ::testing::TestWithParam<int> {
+ protected:
+  TroubledWalk() {
+    build(tree_);
+    server_.error = GetParam();
+  }
+  const ScratchDirectory tree_;
+  TroubledServer server_;
+};
+
+class Distress : public TroubledWalk {};
 
 TEST_P(Distress, HalvesTheThreads) {
-  const ScratchDirectory tree;
-  build(tree);
-  TroubledServer server;
-  server.error = GetParam();
-  const Watched walk = watch(for_a_server(), tree, server);
-  EXPECT_EQ(server.failed, 3u);
+  const Watched walk = watch(for_a_server(), tree_, server_);
+  EXPECT_EQ(server_.failed, 3u);
   EXPECT_EQ(walk.stats.counts.errors, 3u) << "each is a row as well";
   EXPECT_LE(walk.fewest, kThreads / 2);
   EXPECT_EQ(walk.reasons.count(std::string(kHalved)), 1u) << ::testing::PrintToString(walk.reasons);
 }
 INSTANTIATE_TEST_SUITE_P(Errors, Distress, ::testing::Values(ETIMEDOUT, EIO, EREMOTEIO));
 
-class NoDistress : public ::testing::TestWithParam<int> {};
+class NoDistress : public TroubledWalk {};
 
 TEST_P(NoDistress, IsWhatConcernsOneName) {
-  const ScratchDirectory tree;
-  build(tree);
-  TroubledServer server;
-  server.error = GetParam();
-  EXPECT_EQ(watch(for_a_server(), tree, server).reasons.count(std::string(kHalved)), 0u);
+  EXPECT_EQ(watch(for_a_server(), tree_, server_).reasons.count(std::string(kHalved)), 0u);
 }
 INSTANTIATE_TEST_SUITE_P(Errors, NoDistress, ::testing::Values(0, EACCES, ENOENT));
 

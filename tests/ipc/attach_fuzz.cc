@@ -29,10 +29,6 @@ constexpr ScanGeometry kGeometry{.lanes = 2, .slots = 64, .return_slots = 16, .p
 /// So few batches of a unit each always find room.
 constexpr unsigned kMostBatches = 8;
 
-void demand(bool holds) {
-  if (!holds) __builtin_trap();
-}
-
 /// Listens on an abstract address of the kernel's choice.
 UniqueFd new_listener() {
   UniqueFd listener(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -106,7 +102,10 @@ class Door {
   }
 
   std::string status() {
-    ScanStatus now{.name = "fuzzed", .roots = {"/fuzzed"}, .state = "walking"};
+    ScanStatus now;
+    now.name = "fuzzed";
+    now.roots = {"/fuzzed"};
+    now.state = "walking";
     now.consumers = distributor_.consumers();
     return print_status(now);
   }
@@ -163,7 +162,6 @@ class Door {
       ++outcome_.told_status;
     } else {
       demand(bool(parse_message<Refused>(packet->bytes)));
-      ++outcome_.refused;
     }
   }
 

@@ -8,7 +8,7 @@ namespace pwalk::ipc::testing {
 /// What became of the peers of one input.
 struct AttachOutcome {
   unsigned admitted = 0;  ///< welcomes that were received
-  unsigned refused = 0, told_status = 0;
+  unsigned told_status = 0;
 };
 
 /// What the fuzzer tries with one input: packets, descriptors and hang-ups of up to four

@@ -7,6 +7,11 @@
 
 namespace pwalk::ipc::testing {
 
+/// What must hold whatever the input is: a fuzzer sees the trap.
+inline void demand(bool holds) {
+  if (!holds) __builtin_trap();
+}
+
 /// Draws decisions and values from a fuzzer's bytes; zeros once they are used up.
 class FuzzInput {
  public:

@@ -29,7 +29,7 @@ TEST(HostileBytesTest, AtTheSocketAreAnsweredOrShownOut) {
   testing::AttachOutcome all;
   sample([&](std::span<const std::uint8_t> input) {
     const auto outcome = testing::attach_fuzz(input);
-    all.admitted += outcome.admitted, all.refused += outcome.refused, all.told_status += outcome.told_status;
+    all.admitted += outcome.admitted, all.told_status += outcome.told_status;
   });
   // Else nothing beyond the door was tried.
   EXPECT_GT(all.admitted, 0u);
@@ -57,7 +57,7 @@ TEST(HostileBytesTest, OfConsumersHarmNoOtherConsumer) {
   testing::ReturnsOutcome all;
   sample([&](std::span<const std::uint8_t> input) {
     const auto outcome = testing::returns_fuzz(input);
-    all.published += outcome.published, all.given_back += outcome.given_back, all.expelled += outcome.expelled;
+    all.given_back += outcome.given_back, all.expelled += outcome.expelled;
   });
   EXPECT_GT(all.given_back, 0u);
   EXPECT_GT(all.expelled, 0u);

@@ -25,10 +25,6 @@ constexpr std::size_t kBatchBytes = (kUnitsPerBlock / 2 + 1) * kUnitBytes;
 constexpr std::uint64_t kMostHeld = kBlocks - kGeometry.lanes - 2;
 constexpr std::size_t kMostConsumers = 4;
 
-void demand(bool holds) {
-  if (!holds) __builtin_trap();
-}
-
 /// Nothing of it need be cleared: it is written before it is read.
 std::span<std::byte> pool() {
   static std::vector<std::byte> bytes(kGeometry.pool_bytes);

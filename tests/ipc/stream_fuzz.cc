@@ -27,10 +27,6 @@ constexpr std::uint64_t kPoolBytes = 4 * kBlockBytes;
 constexpr ScanGeometry kGeometry{.lanes = 2, .slots = 8, .return_slots = 8, .pool_bytes = kPoolBytes, .scan_id = {1, 2, 3}};
 constexpr unsigned kMostHeld = 6;
 
-void demand(bool holds) {
-  if (!holds) __builtin_trap();
-}
-
 UniqueFd again(int fd) { return UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
 
 /// A pool with sound batches in it, made once; what is changed in it is put back.
