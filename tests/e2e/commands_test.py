@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from stage import BINARIES, PATIENCE, make_files, wait_for
+from stage import BINARIES, PATIENCE, deliver, make_files, wait_for
 
 
 def test_scans_lists_what_lives(stage):
@@ -143,7 +143,7 @@ def on_a_terminal(stage, *arguments, **environment) -> bytes:
     try:
         while b"consumers" not in shown:
             shown += next_shown(ours, deadline)
-        scanner.send_signal(signal.SIGINT)
+        deliver(scanner.pid, signal.SIGINT)
         while chunk := next_shown(ours, deadline):
             shown += chunk
     except OSError:
