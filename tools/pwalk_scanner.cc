@@ -71,6 +71,7 @@ int scan(int argc, char** argv) {
   // An old answer would hide what changed.
   if (options.publish.trust_mtime && options.scan.attributes.coherence == Coherence::by_profile)
     options.scan.attributes.coherence = Coherence::normal;
+  options.scan.attributes.resolve_links = options.publish.resolve_links && options.publish.builds_image();
   const auto plan = resolve_plan(options.scan, command_line.arguments());
   if (!plan)
     return refuse(escaped(plan.error().code == EINVAL ? plan.error().what : plan.error().message()));

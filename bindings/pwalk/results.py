@@ -312,7 +312,8 @@ class ResultsFilesystem:
     ) -> Iterator[tuple[Any, list[Any], list[Any]]]:
         """The triples of `os.walk`, with the same pruning of ``dirnames`` in place.
 
-        Links to directories are among the file names: an image does not know where they lead.
+        Links to directories are among ``dirnames`` and are not entered; which links those are is what the scan
+        saw, unless it was told not to ask (``resolve_links=False``).
 
         Parameters
         ----------
@@ -465,7 +466,7 @@ class ResultsFilesystem:
                 yield (at[0], at[1], at[2])
                 continue
             try:
-                directories, others = self._handle.split_names(_absolute(at), at, isinstance(at, bytes))
+                directories, others, links = self._handle.split_names(_absolute(at), at, isinstance(at, bytes))
             except OSError as error:
                 if onerror is not None:
                     onerror(error)
@@ -475,7 +476,7 @@ class ResultsFilesystem:
                 yield triple
             else:
                 waiting.append(triple)
-            waiting.extend(os.path.join(at, name) for name in reversed(directories))
+            waiting.extend(os.path.join(at, name) for name in reversed(directories) if name not in links)
 
 
 def open_results(scan: AnyPath | None = None, *, access: Access = "auto") -> ResultsFilesystem:

@@ -116,9 +116,13 @@ py::list ResultsHandle::rows(const std::string& path, const py::object& given) c
 py::tuple ResultsHandle::split_names(const std::string& path, const py::object& given, bool as_bytes) const {
   const Listing entries = listing(path, given);
   py::list directories, others;
-  for (const EntryRef entry : entries)
-    (entry.is_directory() ? directories : others).append(name_object(entry.name(), as_bytes));
-  return py::make_tuple(directories, others);
+  py::set links;
+  for (const EntryRef entry : entries) {
+    const py::object name = name_object(entry.name(), as_bytes);
+    (entry.is_directory() || entry.leads_to_directory() ? directories : others).append(name);
+    if (entry.leads_to_directory()) links.add(name);
+  }
+  return py::make_tuple(directories, others, links);
 }
 
 py::list ResultsHandle::glob(const std::string& pattern, bool as_bytes) const {

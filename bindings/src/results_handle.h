@@ -44,7 +44,7 @@ class ResultsHandle {
   ResultRow stat(const std::string& path, const pybind11::object& given) const;
   pybind11::list names(const std::string& path, const pybind11::object& given, bool as_bytes) const;
   pybind11::list rows(const std::string& path, const pybind11::object& given) const;
-  /// (names of directories, names of the rest).
+  /// (names of directories and of links to them, names of the rest, those of the first that are links).
   pybind11::tuple split_names(const std::string& path, const pybind11::object& given, bool as_bytes) const;
   pybind11::list glob(const std::string& pattern, bool as_bytes) const;
   /// (inodes, apparent bytes, allocated bytes).

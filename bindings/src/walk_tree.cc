@@ -70,8 +70,9 @@ void WalkTree::add_rows(const schema::EntryBatchView& batch, std::uint32_t first
 }
 
 void WalkTree::add_row(const schema::EntryBatchView& batch, std::uint32_t row, Directory& into) {
-  if (batch.column(Column::flags).at<std::uint32_t>(row) & schema::kVanished) return;
-  const bool is_directory = batch.column(Column::type).at<char>(row) == 'd';
+  const auto flags = batch.column(Column::flags).at<std::uint32_t>(row);
+  if (flags & schema::kVanished) return;
+  const bool is_directory = batch.column(Column::type).at<char>(row) == 'd' || flags & schema::kToDirectory;
   (is_directory ? into.directories : into.others).append(name_object(batch.name(row)));
   if (is_directory) into.entered.push_back(is_entered(batch, row));
 }
@@ -79,7 +80,7 @@ void WalkTree::add_row(const schema::EntryBatchView& batch, std::uint32_t row, D
 /// What the scanner decides (Worker::may_enter), from what its row tells.
 bool WalkTree::is_entered(const schema::EntryBatchView& batch, std::uint32_t row) const {
   const auto flags = batch.column(Column::flags).at<std::uint32_t>(row);
-  if (flags & (schema::kLoop | schema::kLink)) return false;
+  if (flags & (schema::kLoop | schema::kToDirectory)) return false;
   if (options_.one_file_system && (flags & schema::kOtherMount)) return false;
   return !options_.max_depth || batch.column(Column::depth).at<std::uint32_t>(row) < *options_.max_depth;
 }

@@ -29,6 +29,7 @@ struct Walk {
         sink(batch_sink),
         calls(system_calls),
         control(walk_control),
+        resolves_links(walk_control || scan_plan.options.attributes.resolve_links),
         known(known_tree),
         filter(std::move(name_filter)),
         stop(stop_flag),
@@ -49,6 +50,7 @@ struct Walk {
   BatchSink& sink;
   const sys::Calls& calls;
   WalkControl* const control;  ///< who holds the walk back, or null
+  const bool resolves_links;  ///< `flags` tells which of them lead to a directory
   const KnownTree* const known;  ///< what an earlier scan knew, or null
   const NameFilter filter;
   /// Set once, by cancel(), a sink that refuses, or a lack of memory. Relaxed:

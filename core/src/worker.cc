@@ -692,7 +692,7 @@ void Worker::report(Visit& visit) {
   if (opt_in_.wants_any() && entry.error == 0)
     guarded(Operation::statx, [&] { return opt_in_.read(fd, found.name.data(), entry), 0; });
   const bool enter = may_enter(visit, found, identity, entry);
-  if (walk_.control && entry.type == 'l') tell_link_to_directory(fd, found, entry);
+  if (walk_.resolves_links && entry.type == 'l') tell_link_to_directory(fd, found, entry);
   if (emit(visit, entry) && enter) queue(visit, found, identity, changed_of(entry));
   look_at_age(tuning_.profile != Profile::local);
 }
@@ -795,12 +795,12 @@ std::string_view Worker::path_below_root(std::string_view name) {
   return !asked.one_file_system || !identity.known || identity.device == here.identity().device;
 }
 
-// Who follows a walk wants to know, and would have to ask once per link, one after the other.
+// os.walk counts such a link among the directories. Who follows a walk would have to ask once per link, one after
+// the other, and an image could not ask at all.
 void Worker::tell_link_to_directory(int fd, const Dirent& found, Entry& entry) {
   struct ::stat target {};
-  if (walk_.calls.fstatat(fd, found.name.data(), 0, target) < 0 || !S_ISDIR(target.st_mode)) return;
-  entry.type = 'd';
-  entry.flags |= schema::kLink;
+  const long result = guarded(Operation::statx, [&] { return walk_.calls.fstatat(fd, found.name.data(), 0, target); });
+  if (result == 0 && S_ISDIR(target.st_mode)) entry.flags |= schema::kToDirectory;
 }
 
 void Worker::queue(Visit& visit, const Dirent& found, const Identity& identity, const ChangeTimes& changed) {

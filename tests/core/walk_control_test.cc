@@ -115,8 +115,8 @@ TEST(WalkControl, LinksToDirectoriesAreToldAndNotEntered) {
   ControlledWalk walk(tree, control, 1);
   EXPECT_TRUE(walk.scanner.wait().complete);
   std::map<std::string, std::pair<char, bool>> told;
-  for (const Row& row : walk.sink.rows) told[row.name] = {row.entry.type, (row.entry.flags & schema::kLink) != 0};
-  EXPECT_EQ(told["to-place"], std::make_pair('d', true));
+  for (const Row& row : walk.sink.rows) told[row.name] = {row.entry.type, (row.entry.flags & schema::kToDirectory) != 0};
+  EXPECT_EQ(told["to-place"], std::make_pair('l', true));
   EXPECT_EQ(told["to-file"], std::make_pair('l', false));
   EXPECT_EQ(told["to-nothing"], std::make_pair('l', false));
   EXPECT_EQ(told["place"], std::make_pair('d', false));

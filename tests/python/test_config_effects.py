@@ -378,7 +378,7 @@ def test_huge_pages(tree):
 def test_use_mmap(tree):
     for lent in (True, False):
         with pwalk.scan(tree, use_mmap=lent) as scan:
-            assert [scan.in_pool(batch["size"]) for batch in scan] == [lent]
+            assert {scan.in_pool(batch["size"]) for batch in scan} == {lent}
     assert Config(use_mmap=False).effective(tree)["batches read"] == ("from copies on the heap", "--no-use-mmap")
 
 
@@ -459,6 +459,16 @@ def test_keep(tree, wide_tree):
     ended = summary(wide_tree, keep=True, keep_limit="1M", name="cut")
     assert ended["complete"] and not ended["images"][0]["complete"]
     assert "would exceed its limit of 1048576 bytes" in ended["images"][0]["problem"]
+
+
+@observes("resolve_links")
+def test_links_in_an_image(tree, tmp_path):
+    (tree / "link").symlink_to("sub")
+    (tree / "sub" / "tool.py").unlink()
+    for asked in (True, False):
+        with pwalk.open_results(save_image(tmp_path / f"{asked}.img", tree, resolve_links=asked)) as results:
+            [directories] = [names for path, names, _ in results.walk() if path == str(tree)]
+            assert ("link" in directories) == asked
 
 
 @observes("save", "since", "trust_mtime")

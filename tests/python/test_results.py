@@ -23,13 +23,6 @@ def results(image):
         yield opened
 
 
-def links_are_files(triples):
-    """os.walk's triples as an image has them: it does not know that a link leads to a directory."""
-    for path, directories, files in triples:
-        links = [name for name in directories if os.path.islink(os.path.join(path, name))]
-        yield path, sorted(set(directories) - set(links)), sorted(files + links)
-
-
 def normal(triples):
     return sorted((path, sorted(directories), sorted(files)) for path, directories, files in triples)
 
@@ -98,13 +91,32 @@ def test_walk_of_a_hostile_tree_equals_os_walk(hostile_tree, tmp_path, topdown):
     with pwalk.open_results(image) as results:
         for top in (hostile_tree, os.fsdecode(hostile_tree)):
             found = list(results.walk(top, topdown=topdown))
-            assert normal(found) == normal(links_are_files(os.walk(top, topdown=topdown)))
+            assert normal(found) == normal(os.walk(top, topdown=topdown))
             seen = {}
             for number, (path, directories, _) in enumerate(found):
                 seen[path] = number
             for path, number in seen.items():
                 above = seen.get(os.path.dirname(path))
                 assert above is None or (above < number) == topdown
+
+
+def test_walk_tells_links_to_directories_of_a_tree_that_is_gone(tree, tmp_path):
+    inside, outside = tree / "links", tmp_path / "elsewhere"
+    for place in (inside, outside, outside / "inner"):
+        place.mkdir()
+    for name, target in [("to-sub", "../sub"), ("to-elsewhere", outside), ("to-itself", "."), ("to-file", "../notes.txt"),
+                         ("to-nothing", "nothing"), ("round", "round")]:
+        (inside / name).symlink_to(target)
+    expected = normal(os.walk(tree))
+    with pwalk.open_results(save_image(tmp_path / "links.img", tree)) as told, pwalk.open_results(
+            save_image(tmp_path / "untold.img", tree, resolve_links=False)) as untold:
+        shutil.rmtree(tree)
+        shutil.rmtree(outside)
+        assert normal(told.walk(str(tree))) == expected
+        [(_, directories, files)] = list(untold.walk(str(inside)))
+        assert directories == [] and len(files) == 6
+        pruned = [path for path, directories, _ in told.walk(str(tree)) if directories.clear() is None]
+        assert pruned == [str(tree)]
 
 
 def test_pruning_in_place(tree, results):

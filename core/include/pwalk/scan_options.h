@@ -64,6 +64,7 @@ struct AttributeOptions {
   std::optional<std::string> columns;  ///< comma-separated column names; none: all
   bool no_stat = false;                ///< names and types only
   Coherence coherence = Coherence::by_profile;
+  bool resolve_links = false;  ///< ask of each whether it leads to a directory; whoever makes an image wants to know
   friend bool operator==(const AttributeOptions&, const AttributeOptions&) = default;
 };
 inline constexpr std::tuple kAttributeSpecs{

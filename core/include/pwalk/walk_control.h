@@ -14,7 +14,7 @@ namespace pwalk {
 
 /// Lets somebody who follows a walk directory by directory hold it back: no more than `run_ahead` directories
 /// are opened beyond those that he acknowledged, and what he declines is not opened at all. A walk under
-/// control also tells links to directories apart (flag `link`, type d), without entering them.
+/// control also tells which links lead to a directory (flag `to_directory`), without entering them.
 ///
 /// Every directory gets a directory record, and each is to be acknowledged once; the record of one that was not
 /// opened because it was declined is neither complete nor an error. The walk never

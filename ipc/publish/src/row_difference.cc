@@ -8,8 +8,8 @@ using schema::ColumnSet;
 
 constexpr ColumnSet kNotCompared{Column::atime, Column::mount_id, Column::depth, Column::device};
 
-/// Everything else in `flags` says what the entry is.
-constexpr std::uint32_t kComparedFlags = ~std::uint32_t{schema::kLazy};
+/// Everything else in `flags` says what the entry is. Where a link leads is no fact of its own.
+constexpr std::uint32_t kComparedFlags = ~std::uint32_t{schema::kLazy | schema::kToDirectory};
 
 bool differs_in(const EntryRef& before, const EntryRef& after, Column column) {
   if (before.has(column) != after.has(column)) return true;

@@ -202,10 +202,10 @@ enum EntryFlag : std::uint32_t {
   kChanged = 8,      ///< another object stood under this name when it was opened
   kLoop = 16,        ///< an ancestor of itself; not entered
   kOtherMount = 32,  ///< on another mount than its directory
-  kLink = 64,        ///< a link to a directory, which is what its type says
+  kToDirectory = 64,  ///< a link that leads to a directory; told only of walks for which that was asked
 };
 inline constexpr std::array<std::string_view, 7> kEntryFlagNames{"lazy", "saturated",   "vanished", "changed",
-                                                                 "loop", "other_mount", "link"};
+                                                                 "loop", "other_mount", "to_directory"};
 
 /// Bits of a directory record's flags.
 enum DirectoryFlag : std::uint8_t {

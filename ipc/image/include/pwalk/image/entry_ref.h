@@ -41,6 +41,8 @@ class EntryRef {
     return view ? view.at<char>(row_) : '?';
   }
   bool is_directory() const { return type() == 'd'; }
+  /// A link of which the scan says so.
+  bool leads_to_directory() const { return (flags() & schema::kToDirectory) != 0; }
   std::uint32_t error() const { return get<std::uint32_t>(schema::Column::error); }
   std::uint32_t flags() const { return get<std::uint32_t>(schema::Column::flags); }
   /// Every column at once; `known` says which values mean something.

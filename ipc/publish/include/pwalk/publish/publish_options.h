@@ -51,6 +51,7 @@ struct PublishOptions {
   std::optional<std::string> save;
   std::optional<std::string> since;
   bool trust_mtime = false;
+  bool resolve_links = true;  ///< of an image
   bool builds_image() const { return keep || save; }
   /// An image of everything is no continuation of a stream of changes.
   bool image_is_stream() const { return builds_image() && !since; }
@@ -83,6 +84,8 @@ inline constexpr std::tuple kRarePublishSpecs{
     OptionSpec{"group-attempts", &PublishOptions::group_attempts, "N", "take a batch from N members, then give it up", 1, 63},
     OptionSpec{"trust-mtime", &PublishOptions::trust_mtime, "",
                "with --since, do not read directories whose times are as they were; what was written or chmod'ed in place is then missed"},
+    OptionSpec{"resolve-links", &PublishOptions::resolve_links, "",
+               "with --keep or --save, ask of each link whether it leads to a directory (default): os.walk tells them apart"},
 };
 
 /// Calls visit(options, spec) for every option, in the order of `--help`.
