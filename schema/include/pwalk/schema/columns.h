@@ -76,9 +76,12 @@ inline constexpr std::array kColumns{
     ColumnSpec{Column::error, "error", ElementType::u4, "I", "errno of the failed operation, or 0"},
     ColumnSpec{Column::operation, "operation", ElementType::u1, "C", "which call failed, see Operation"},
     ColumnSpec{Column::flags, "flags", ElementType::u4, "I", "bits, see EntryFlag"},
-    ColumnSpec{Column::project, "project", ElementType::u4, "I", "project id (quota) of files and directories"},
-    ColumnSpec{Column::stripe_count, "stripe_count", ElementType::u4, "I", "storage targets a file is spread over"},
-    ColumnSpec{Column::stripe_size, "stripe_size", ElementType::u8, "L", "bytes on one target before the next"},
+    ColumnSpec{Column::project, "project", ElementType::u4, "I",
+               "project id (quota) of files and directories"},
+    ColumnSpec{Column::stripe_count, "stripe_count", ElementType::u4, "I",
+               "storage targets a file is spread over"},
+    ColumnSpec{Column::stripe_size, "stripe_size", ElementType::u8, "L",
+               "bytes on one target before the next"},
     ColumnSpec{Column::mdt, "mdt", ElementType::u4, "I", "metadata server of the entry's directory"},
 };
 inline constexpr std::size_t kColumnCount = kColumns.size();
@@ -196,16 +199,16 @@ inline constexpr std::array<std::string_view, 7> kOperationNames{"none",  "open"
 
 /// Bits of the `flags` column.
 enum EntryFlag : std::uint32_t {
-  kLazy = 1,         ///< attributes were asked with AT_STATX_DONT_SYNC
-  kSaturated = 2,    ///< a time did not fit int64 nanoseconds and was clamped
-  kVanished = 4,     ///< gone between readdir and stat; no error
-  kChanged = 8,      ///< another object stood under this name when it was opened
-  kLoop = 16,        ///< an ancestor of itself; not entered
-  kOtherMount = 32,  ///< on another mount than its directory
+  kLazy = 1,          ///< attributes were asked with AT_STATX_DONT_SYNC
+  kSaturated = 2,     ///< a time did not fit int64 nanoseconds and was clamped
+  kVanished = 4,      ///< gone between readdir and stat; no error
+  kChanged = 8,       ///< another object stood under this name when it was opened
+  kLoop = 16,         ///< an ancestor of itself; not entered
+  kOtherMount = 32,   ///< on another mount than its directory
   kToDirectory = 64,  ///< a link that leads to a directory; told only of walks for which that was asked
 };
-inline constexpr std::array<std::string_view, 7> kEntryFlagNames{"lazy", "saturated",   "vanished", "changed",
-                                                                 "loop", "other_mount", "to_directory"};
+inline constexpr std::array<std::string_view, 7> kEntryFlagNames{
+    "lazy", "saturated", "vanished", "changed", "loop", "other_mount", "to_directory"};
 
 /// Bits of a directory record's flags.
 enum DirectoryFlag : std::uint8_t {
