@@ -402,7 +402,8 @@ class PlanResolver {
   }
 
   void explain_attributes() {
-    if (plan_.options.attributes.resolve_links) decide("links", "asked whether they lead to a directory", "an image is made");
+    if (plan_.options.attributes.resolve_links && !plan_.options.traversal.follow_links)
+      decide("links", "asked whether they lead to a directory", "an image is made");
     if (plan_.statx_mask == 0) return decide("attributes", "names and types only", "no column needs a stat");
     if (plan_.use_statx)
       return decide("attributes", fmt::format("statx, mask {:#x}", plan_.statx_mask),

@@ -29,7 +29,8 @@ struct Walk {
         sink(batch_sink),
         calls(system_calls),
         control(walk_control),
-        resolves_links(walk_control || scan_plan.options.attributes.resolve_links),
+        resolves_links((walk_control || scan_plan.options.attributes.resolve_links) &&
+                       !scan_plan.options.traversal.follow_links),
         known(known_tree),
         filter(std::move(name_filter)),
         stop(stop_flag),

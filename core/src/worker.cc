@@ -684,7 +684,11 @@ void Worker::report(Visit& visit) {
     ++tally_of(visit).mine.skipped;
     return;
   }
+  // Before its attributes are asked, since that it was followed shows in a link's access time.
+  const bool listed_as_link = entry.type == 'l';
+  if (walk_.resolves_links && listed_as_link) tell_where_it_leads(fd, found, entry);
   const Identity identity = ask(visit, fd, found, entry);
+  if (walk_.resolves_links && !listed_as_link && entry.type == 'l') tell_where_it_leads(fd, found, entry);
   if (const EntryKind kind = kind_of(entry.type); kind != claimed && walk_.filter.leaves_out(found.name, path, kind)) {
     ++tally_of(visit).mine.skipped;
     return;
@@ -692,7 +696,6 @@ void Worker::report(Visit& visit) {
   if (opt_in_.wants_any() && entry.error == 0)
     guarded(Operation::statx, [&] { return opt_in_.read(fd, found.name.data(), entry), 0; });
   const bool enter = may_enter(visit, found, identity, entry);
-  if (walk_.resolves_links && entry.type == 'l') tell_link_to_directory(fd, found, entry);
   if (emit(visit, entry) && enter) queue(visit, found, identity, changed_of(entry));
   look_at_age(tuning_.profile != Profile::local);
 }
@@ -797,7 +800,7 @@ std::string_view Worker::path_below_root(std::string_view name) {
 
 // os.walk counts such a link among the directories. Who follows a walk would have to ask once per link, one after
 // the other, and an image could not ask at all.
-void Worker::tell_link_to_directory(int fd, const Dirent& found, Entry& entry) {
+void Worker::tell_where_it_leads(int fd, const Dirent& found, Entry& entry) {
   struct ::stat target {};
   const long result = guarded(Operation::statx, [&] { return walk_.calls.fstatat(fd, found.name.data(), 0, target); });
   if (result == 0 && S_ISDIR(target.st_mode)) entry.flags |= schema::kToDirectory;

@@ -123,7 +123,7 @@ class Worker {
   void ask_server(const DirectoryNode& node, int fd);
   void leave_servers();
   bool may_enter(const Visit& visit, const Dirent& found, const Identity& identity, schema::Entry& entry) const;
-  void tell_link_to_directory(int fd, const Dirent& found, schema::Entry& entry);
+  void tell_where_it_leads(int fd, const Dirent& found, schema::Entry& entry);
   void queue(Visit& visit, const Dirent& found, const Identity& identity, const ChangeTimes& changed);
   void refuse_long_path(Visit& visit, std::string_view name);
   bool emit(Visit& visit, const schema::Entry& entry);

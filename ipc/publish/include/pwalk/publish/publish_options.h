@@ -85,7 +85,7 @@ inline constexpr std::tuple kRarePublishSpecs{
     OptionSpec{"trust-mtime", &PublishOptions::trust_mtime, "",
                "with --since, do not read directories whose times are as they were; what was written or chmod'ed in place is then missed"},
     OptionSpec{"resolve-links", &PublishOptions::resolve_links, "",
-               "with --keep or --save, ask of each link whether it leads to a directory (default): os.walk tells them apart"},
+               "with --keep or --save, ask of each link whether it leads to a directory (default), which counts as an access to the link; os.walk tells them apart"},
 };
 
 /// Calls visit(options, spec) for every option, in the order of `--help`.
