@@ -107,13 +107,11 @@ Result<std::int64_t> time_of_file(const ResultsFilesystem& results, const std::s
 
 /// The scan has what the expression looks at. Complains if not.
 bool has_columns(const Place& place, const find::Expression& expression) {
-  for (const schema::ColumnSpec& spec : schema::kColumns) {
-    if (!expression.needs.has(spec.id) || place.results.facts().columns.has(spec.id)) continue;
-    say(kProgram, fmt::format("the expression looks at '{}', which the scan '{}' did not fetch", spec.name,
-                              escaped(place.results.facts().name)));
-    return false;
-  }
-  return true;
+  const schema::ColumnSet missing = expression.needs - place.results.facts().columns;
+  if (missing.empty()) return true;
+  say(kProgram, fmt::format("the expression looks at '{}', which the scan '{}' did not fetch", schema::name_of(*missing.begin()),
+                            escaped(place.results.facts().name)));
+  return false;
 }
 
 /// One starting point and what is below it.
