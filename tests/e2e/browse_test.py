@@ -6,6 +6,7 @@ PWALK_TEST_SEED replays one seed; PWALK_TEST_TREES says how many trees are tried
 import os
 import pathlib
 import random
+import stat
 import subprocess
 import sys
 import time
@@ -221,6 +222,61 @@ def test_where_links_lead_is_shown_if_the_scan_knows(linked):
     assert ours == real
     assert b"File: " + link + b" -> file\n" in linked.ours("stat", linked.place(link))
     assert "to file -> file".encode() in linked.ours("tree", linked.place(linked.tree))
+    ours, real = linked.find("-printf", r"%p|%l|%12l|%-3l\0")
+    assert ours == real
+    ours, real = linked.find("!", "-name", "dangling", "!", "-name", "hostile*", "-printf", r"%p %y%Y\0")
+    # Of files that links lead to, a scan keeps nothing.
+    assert ours == [line.replace(b" lf", b" l?") for line in real] and any(line.endswith(b" ld") for line in ours)
+
+
+def test_find_tells_that_the_scan_has_no_targets(stage):
+    browsed = Browsed(stage, os.fsencode(stage.tree))
+    refused = stage.pwalk("find", browsed.place(browsed.tree), "-printf", "%l")
+    assert (refused.code, refused.out) == (2, b"") and "looks at 'target', which the scan" in refused.err
+
+
+@pytest.mark.parametrize("expression", [
+    ["-quit"], ["-maxdepth", "0", "-print", "-quit"], ["-print", "-quit", "-o", "-print"], ["!", "-quit", "-print"],
+    ["-false", "-o", "-quit", "-o", "-print"], ["-quit", ",", "-print"],
+])
+def test_nothing_comes_behind_quit(linked, expression):
+    ours = linked.stage.pwalk("find", linked.place(linked.tree), *expression)
+    assert (ours.code, ours.out) == (0, linked.real("find", linked.tree, *expression))
+
+
+@pytest.mark.parametrize("number", [2**32 - 1, 2**32, 2**64 - 1])
+@pytest.mark.parametrize("test", ["-user", "-group"])
+def test_an_owner_beyond_all_numbers_is_misuse(linked, test, number):
+    refused = linked.stage.pwalk("find", linked.place(linked.tree), test, str(number))
+    assert (refused.code, refused.out) == (2, b"") and len(refused.err.splitlines()) == 1
+
+
+def test_ls_lines_devices_up(stage):
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to make devices")
+    for name, major, minor in (("null", 1, 3), ("disk", 8, 17), ("many", 259, 123456)):
+        try:
+            os.mknod(stage.tree / name, 0o600 | stat.S_IFBLK, os.makedev(major, minor))
+        except PermissionError:
+            pytest.skip("needs a place where devices can be made")
+    (stage.tree / "directory").mkdir()
+    for size in (0, 10, 10**9, 10**13):
+        with open(stage.tree / "file", "wb") as file:
+            file.truncate(size)
+        browsed = Browsed(stage, os.fsencode(stage.tree))
+        for options in ("-l", "-lh", "-ln", "-lSr"):
+            assert browsed.ours("ls", options, browsed.place(browsed.tree)) == browsed.real("ls", options, browsed.tree), (size, options)
+
+
+@pytest.mark.parametrize("options", ["-1", "-r", "-t", "-tr", "-S", "-R", "-rd"])
+def test_ls_orders_what_it_is_given(linked, options):
+    os.utime(linked.tree + b"/directory", (1, 1))
+    (linked.stage.tree / "z").mkdir()
+    (linked.stage.tree / "a").mkdir()
+    browsed = Browsed(linked.stage, linked.tree)
+    given = [linked.tree + name for name in (b"/z", b"/file", b"/a", b"/directory")]
+    ours = browsed.ours("ls", options, *map(browsed.place, given))
+    assert without_targets(ours) == without_targets(browsed.real("ls", options, *given))
 
 
 def test_find_prints_access_times(linked):
