@@ -15,7 +15,7 @@ import pytest
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "oracle"))
 
-from stage import Stage, found  # noqa: E402, the one beside this file: pytest has it already
+from stage import BINARIES, Stage, found  # noqa: E402, the one beside this file: pytest has it already
 
 from hostile_tree import HostileTree, raise_descriptor_limit  # noqa: E402
 
@@ -139,7 +139,8 @@ def hostile(stage):
         tree = stage.base / f"tree-{seed}"
         tree.mkdir()
         HostileTree(seed, root=os.geteuid() == 0, still=False).build(os.fsencode(tree))
-        return Browsed(stage, os.fsencode(tree))
+        # To ask what a link leads to changes its access time, by which find is asked here too.
+        return Browsed(stage, os.fsencode(tree), "--no-resolve-links")
 
     return build
 
@@ -277,6 +278,15 @@ def test_ls_orders_what_it_is_given(linked, options):
     given = [linked.tree + name for name in (b"/z", b"/file", b"/a", b"/directory")]
     ours = browsed.ours("ls", options, *map(browsed.place, given))
     assert without_targets(ours) == without_targets(browsed.real("ls", options, *given))
+
+
+@pytest.mark.parametrize("command", [["find"], ["du", "-a"], ["ls", "-lR"], ["tree"], ["glob"]])
+def test_a_full_device_is_told_once(linked, command):
+    places = [linked.place(linked.tree + b"/**" if command == ["glob"] else linked.tree)] * 2
+    with open("/dev/full", "wb") as full:
+        said = subprocess.run([BINARIES / "pwalk", command[0], *command[1:], *places], stdout=full, stderr=subprocess.PIPE,
+                              env=linked.stage.environment, check=False)
+    assert (said.returncode, len(said.stderr.splitlines())) == (3, 1) and b"No space left on device" in said.stderr, said
 
 
 def test_find_prints_access_times(linked):
