@@ -245,6 +245,32 @@ def test_nothing_comes_behind_quit(linked, expression):
     assert (ours.code, ours.out) == (0, linked.real("find", linked.tree, *expression))
 
 
+def test_newer_than_a_relative_file_or_a_link(linked):
+    """Once of the image, with the tree away; once of this machine."""
+    tree, stage = linked.tree, linked.stage
+    outside = stage.base / "link"
+    outside.symlink_to(os.fsdecode(tree + b"/file"))
+    for number, name in enumerate((b"file", b"to file", b"directory", b"dangling")):
+        os.utime(tree + b"/" + name, (1_000_000_000 + number,) * 2, follow_symlinks=False)
+    os.utime(outside, (1_000_000_002,) * 2, follow_symlinks=False)
+    browsed = Browsed(stage, tree)
+    asked = (b"file", b"./to file", b"directory/../dangling", os.fsencode(outside), b"../link")
+    real = [subprocess.run(["find", tree, "-newer", file], capture_output=True, cwd=tree, check=True).stdout for file in asked]
+    os.rename(tree, tree + b".away")
+    os.mkdir(tree)
+    for file, expected in zip(asked, real):
+        ours = stage.pwalk("find", browsed.place(tree), "-newer", file, cwd=tree)
+        assert sorted(ours.lines) == sorted(expected.splitlines()) and ours.code == 0, (file, ours.err)
+
+
+def test_find_follows_no_links(linked):
+    place = linked.place(linked.tree)
+    assert linked.ours("find", "-P", place) == linked.ours("find", place) != b""
+    for option in ("-L", "-H"):
+        refused = linked.stage.pwalk("find", option, place)
+        assert (refused.code, refused.out) == (2, b"") and "links are not followed in an image" in refused.err
+
+
 @pytest.mark.parametrize("number", [2**32 - 1, 2**32, 2**64 - 1])
 @pytest.mark.parametrize("test", ["-user", "-group"])
 def test_an_owner_beyond_all_numbers_is_misuse(linked, test, number):
