@@ -63,8 +63,8 @@ class ResultEntry(Generic[AnyStr]):
     --------
     >>> import pwalk
     >>> with pwalk.open_results(example_image) as results, results.scandir() as entries:
-    ...     {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
-    {'large.bin': 5000, 'notes.txt': 5}
+    ...     sorted((entry.name, entry.stat().st_size) for entry in entries if entry.is_file())
+    [('large.bin', 5000), ('notes.txt', 5)]
     >>> with pwalk.open_results(example_image) as results:
     ...     [(entry.is_symlink(), entry.inode() > 0) for entry in results.scandir() if entry.is_dir()]
     [(False, True)]
@@ -452,7 +452,7 @@ class ResultsFilesystem:
     def _type_of(self, path: AnyPath) -> str | None:
         handle = self._handle
         given = os.fspath(path)
-        if not given or (b"\0" if isinstance(given, bytes) else "\0") in given:
+        if not given or b"\0" in os.fsencode(given):
             return None
         try:
             return handle.stat(_absolute(given), given).type
