@@ -181,6 +181,15 @@ def test_du_sums_up_what_du_does(hostile, seed):
         assert sorted(ours.split(b"\0")) == sorted(real.split(b"\0")), f"PWALK_TEST_SEED={seed}: du {options}"
 
 
+@pytest.mark.parametrize("seed", seeds()[:5])
+def test_ls_lists_hostile_trees(hostile, seed):
+    """Not -l: times that do not fit an image are clamped in it; run_test.py has the other facts."""
+    browsed = hostile(seed)
+    for options in ("-R", "-RA", "-RS", "-Rr", "-Ri"):
+        assert browsed.ours("ls", options, browsed.place(browsed.tree)) == browsed.real("ls", options, browsed.tree), (
+            f"PWALK_TEST_SEED={seed}: ls {options}")
+
+
 def without_targets(listing: bytes) -> list[bytes]:
     return [line.split(b" -> ")[0] for line in listing.split(b"\n")]
 
