@@ -315,12 +315,22 @@ def test_ls_orders_what_it_is_given(linked, options):
     assert without_targets(ours) == without_targets(browsed.real("ls", options, *given))
 
 
+@pytest.fixture
+def wordy(stage):
+    """Enough names for several writes."""
+    for number in range(3000):
+        directory = stage.tree / f"{number % 100}"
+        directory.mkdir(exist_ok=True)
+        (directory / f"{number}".zfill(250)).touch()
+    return Browsed(stage, os.fsencode(stage.tree))
+
+
 @pytest.mark.parametrize("command", [["find"], ["du", "-a"], ["ls", "-lR"], ["tree"], ["glob"]])
-def test_a_full_device_is_told_once(linked, command):
-    places = [linked.place(linked.tree + b"/**" if command == ["glob"] else linked.tree)] * 2
+def test_a_full_device_is_told_once(wordy, command):
+    place = wordy.place(wordy.tree + (b"/**" if command == ["glob"] else b""))
     with open("/dev/full", "wb") as full:
-        said = subprocess.run([BINARIES / "pwalk", command[0], *command[1:], *places], stdout=full, stderr=subprocess.PIPE,
-                              env=linked.stage.environment, check=False)
+        said = subprocess.run([BINARIES / "pwalk", *command, place], stdout=full, stderr=subprocess.PIPE, env=wordy.stage.environment,
+                              check=False)
     assert (said.returncode, len(said.stderr.splitlines())) == (3, 1) and b"No space left on device" in said.stderr, said
 
 
