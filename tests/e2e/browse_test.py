@@ -3,6 +3,7 @@
 PWALK_TEST_SEED replays one seed; PWALK_TEST_TREES says how many trees are tried.
 """
 
+import collections
 import os
 import pathlib
 import random
@@ -183,11 +184,16 @@ def test_du_sums_up_what_du_does(hostile, seed):
 
 @pytest.mark.parametrize("seed", seeds()[:5])
 def test_ls_lists_hostile_trees(hostile, seed):
-    """Not -l: times that do not fit an image are clamped in it; run_test.py has the other facts."""
+    """Not -l: times that do not fit an image are clamped in it; run_test.py has the other facts.
+
+    The real ls does not go where a path is longer than PATH_MAX.
+    """
     browsed = hostile(seed)
+    too_long = any(len(path) >= 4000 for path in browsed.paths)
     for options in ("-R", "-RA", "-RS", "-Rr", "-Ri"):
-        assert browsed.ours("ls", options, browsed.place(browsed.tree)) == browsed.real("ls", options, browsed.tree), (
-            f"PWALK_TEST_SEED={seed}: ls {options}")
+        ours, real = browsed.ours("ls", options, browsed.place(browsed.tree)), browsed.real("ls", options, browsed.tree)
+        missing = collections.Counter(real.split(b"\n")) - collections.Counter(ours.split(b"\n"))
+        assert not missing and (too_long or ours == real), f"PWALK_TEST_SEED={seed}: ls {options}"
 
 
 def without_targets(listing: bytes) -> list[bytes]:
