@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from datetime import datetime, timezone
 from typing import Any
 
 import fsspec  # type: ignore[import]  # it has no types
@@ -43,10 +45,19 @@ class PwalkFileSystem(fsspec.AbstractFileSystem):  # type: ignore[misc]
     >>> notes = files.results.roots[0] + "/notes.txt"
     >>> files.exists(notes), files.isfile(notes), files.isdir(notes), files.info(notes)["size"]
     (True, True, False, 5)
-    >>> files.modified(notes) == os.stat(notes).st_mtime, files.created(notes) == os.stat(notes).st_ctime
-    (True, True)
+    >>> abs(files.modified(notes).timestamp() - os.stat(notes).st_mtime) < 1e-6, files.created(notes).tzinfo
+    (True, datetime.timezone.utc)
     >>> len(files.ls(files.results.roots[0]))
     3
+    >>> for change in (files.mkdir, files.makedirs, files.rmdir, lambda path: files.cp_file(notes, path)):
+    ...     try:
+    ...         change(notes + ".new")
+    ...     except OSError as refused:
+    ...         print(refused.strerror)
+    a scan's results can only be read
+    a scan's results can only be read
+    a scan's results can only be read
+    a scan's results can only be read
     """
 
     protocol = "pwalk"
@@ -92,18 +103,41 @@ class PwalkFileSystem(fsspec.AbstractFileSystem):  # type: ignore[misc]
         """Whether there is a regular file of this path."""
         return self.results.isfile(self._strip_protocol(path))
 
-    def created(self, path: Any) -> float:
-        """When its inode last changed, in seconds since 1970 UTC."""
-        return self.results.stat(self._strip_protocol(path)).st_ctime
+    def created(self, path: Any) -> datetime:
+        """When its inode last changed, in UTC."""
+        return datetime.fromtimestamp(self.results.stat(self._strip_protocol(path)).st_ctime, timezone.utc)
 
-    def modified(self, path: Any) -> float:
-        """When it was last modified, in seconds since 1970 UTC."""
-        return self.results.stat(self._strip_protocol(path)).st_mtime
+    def modified(self, path: Any) -> datetime:
+        """When it was last modified, in UTC."""
+        return datetime.fromtimestamp(self.results.stat(self._strip_protocol(path)).st_mtime, timezone.utc)
+
+    def mkdir(self, path: Any, create_parents: bool = True, **options: Any) -> None:
+        """Refused, as everything that would change the tree; what `AbstractFileSystem` has does nothing and says nothing."""
+        raise _read_only(path)
+
+    def makedirs(self, path: Any, exist_ok: bool = False) -> None:
+        """Refused."""
+        raise _read_only(path)
+
+    def rmdir(self, path: Any) -> None:
+        """Refused."""
+        raise _read_only(path)
+
+    def cp_file(self, path1: Any, path2: Any, **options: Any) -> None:
+        """Refused."""
+        raise _read_only(path2)
+
+    def _rm(self, path: Any) -> None:
+        raise _read_only(path)
 
     def _open(self, path: Any, mode: str = "rb", **options: Any) -> Any:
         if mode not in ("r", "rb"):
-            raise OSError(30, "a scan's results can only be read", path)
+            raise _read_only(path)
         return open(self._strip_protocol(path), "rb")
+
+
+def _read_only(path: Any) -> OSError:
+    return OSError(errno.EROFS, "a scan's results can only be read", path)
 
 
 def _described(name: str, row: Any) -> dict[str, Any]:

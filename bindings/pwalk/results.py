@@ -63,8 +63,8 @@ class ResultEntry(Generic[AnyStr]):
     --------
     >>> import pwalk
     >>> with pwalk.open_results(example_image) as results, results.scandir() as entries:
-    ...     {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
-    {'large.bin': 5000, 'notes.txt': 5}
+    ...     sorted((entry.name, entry.stat().st_size) for entry in entries if entry.is_file())
+    [('large.bin', 5000), ('notes.txt', 5)]
     >>> with pwalk.open_results(example_image) as results:
     ...     [(entry.is_symlink(), entry.inode() > 0) for entry in results.scandir() if entry.is_dir()]
     [(False, True)]
@@ -289,11 +289,7 @@ class ResultsFilesystem:
 
     def exists(self, path: AnyPath) -> bool:
         """Whether there is an entry of this path; also of a link whose target is missing."""
-        try:
-            self._row(_plain(path))
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        return True
+        return self._type_of(path) is not None
 
     def isdir(self, path: AnyPath) -> bool:
         """Whether there is a directory of this path; False for a link to one."""
@@ -347,13 +343,16 @@ class ResultsFilesystem:
         ...     [os.path.basename(path) for path in results.glob(results.roots[0] + "/**/*.py")]
         ['tool.py']
         """
-        given = _plain(pattern)
+        given = os.fspath(pattern)
+        if not given:
+            return []
         wanted = os.fsencode(given)
         below = b"" if wanted.startswith(b"/") else os.path.join(os.getcwdb(), b"")
         quoted = b"".join(b"\\" + bytes([byte]) if byte in b"*?[\\" else bytes([byte]) for byte in below)
         paths: list[Any] = self._handle.glob(quoted + wanted, isinstance(given, bytes))
         start = below if isinstance(given, bytes) else os.fsdecode(below)
-        return [path[len(start) :] for path in paths]
+        # The working directory, which `**` matches, has no relative path.
+        return [path[len(start) :] for path in paths if len(path) >= len(start)]
 
     def find(
         self,
@@ -451,8 +450,12 @@ class ResultsFilesystem:
         return self._handle.stat(_absolute(given), given)
 
     def _type_of(self, path: AnyPath) -> str | None:
+        handle = self._handle
+        given = os.fspath(path)
+        if not given or b"\0" in os.fsencode(given):
+            return None
         try:
-            return self._row(_plain(path)).type
+            return handle.stat(_absolute(given), given).type
         except (FileNotFoundError, NotADirectoryError):
             return None
 

@@ -3,9 +3,11 @@
 PWALK_TEST_SEED replays one seed; PWALK_TEST_TREES says how many trees are tried.
 """
 
+import collections
 import os
 import pathlib
 import random
+import stat
 import subprocess
 import sys
 import time
@@ -14,7 +16,7 @@ import pytest
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "oracle"))
 
-from stage import Stage, found  # noqa: E402, the one beside this file: pytest has it already
+from stage import BINARIES, Stage, found  # noqa: E402, the one beside this file: pytest has it already
 
 from hostile_tree import HostileTree, raise_descriptor_limit  # noqa: E402
 
@@ -138,7 +140,8 @@ def hostile(stage):
         tree = stage.base / f"tree-{seed}"
         tree.mkdir()
         HostileTree(seed, root=os.geteuid() == 0, still=False).build(os.fsencode(tree))
-        return Browsed(stage, os.fsencode(tree))
+        # To ask what a link leads to changes its access time, by which find is asked here too.
+        return Browsed(stage, os.fsencode(tree), "--no-resolve-links")
 
     return build
 
@@ -177,6 +180,20 @@ def test_du_sums_up_what_du_does(hostile, seed):
         ours = browsed.ours("du", *options, browsed.place(browsed.tree))
         real = browsed.real("du", *options, browsed.tree)
         assert sorted(ours.split(b"\0")) == sorted(real.split(b"\0")), f"PWALK_TEST_SEED={seed}: du {options}"
+
+
+@pytest.mark.parametrize("seed", seeds()[:5])
+def test_ls_lists_hostile_trees(hostile, seed):
+    """Not -l: times that do not fit an image are clamped in it; run_test.py has the other facts.
+
+    The real ls does not go where a path is longer than PATH_MAX.
+    """
+    browsed = hostile(seed)
+    too_long = any(len(path) >= 4000 for path in browsed.paths)
+    for options in ("-R", "-RA", "-RS", "-Rr"):
+        ours, real = browsed.ours("ls", options, browsed.place(browsed.tree)), browsed.real("ls", options, browsed.tree)
+        missing = collections.Counter(real.split(b"\n")) - collections.Counter(ours.split(b"\n"))
+        assert not missing and (too_long or ours == real), f"PWALK_TEST_SEED={seed}: ls {options}"
 
 
 def without_targets(listing: bytes) -> list[bytes]:
@@ -221,6 +238,106 @@ def test_where_links_lead_is_shown_if_the_scan_knows(linked):
     assert ours == real
     assert b"File: " + link + b" -> file\n" in linked.ours("stat", linked.place(link))
     assert "to file -> file".encode() in linked.ours("tree", linked.place(linked.tree))
+    ours, real = linked.find("-printf", r"%p|%l|%12l|%-3l\0")
+    assert ours == real
+    ours, real = linked.find("!", "-name", "dangling", "!", "-name", "hostile*", "-printf", r"%p %y%Y\0")
+    # Of files that links lead to, a scan keeps nothing.
+    assert ours == [line.replace(b" lf", b" l?") for line in real] and any(line.endswith(b" ld") for line in ours)
+
+
+def test_find_tells_that_the_scan_has_no_targets(stage):
+    browsed = Browsed(stage, os.fsencode(stage.tree))
+    refused = stage.pwalk("find", browsed.place(browsed.tree), "-printf", "%l")
+    assert (refused.code, refused.out) == (2, b"") and "looks at 'target', which the scan" in refused.err
+
+
+@pytest.mark.parametrize("expression", [
+    ["-quit"], ["-maxdepth", "0", "-print", "-quit"], ["-print", "-quit", "-o", "-print"], ["!", "-quit", "-print"],
+    ["-false", "-o", "-quit", "-o", "-print"], ["-quit", ",", "-print"],
+])
+def test_nothing_comes_behind_quit(linked, expression):
+    ours = linked.stage.pwalk("find", linked.place(linked.tree), *expression)
+    assert (ours.code, ours.out) == (0, linked.real("find", linked.tree, *expression))
+
+
+def test_newer_than_a_relative_file_or_a_link(linked):
+    """Once of the image, with the tree away; once of this machine."""
+    tree, stage = linked.tree, linked.stage
+    outside = stage.base / "link"
+    outside.symlink_to(os.fsdecode(tree + b"/file"))
+    for number, name in enumerate((b"file", b"to file", b"directory", b"dangling")):
+        os.utime(tree + b"/" + name, (1_000_000_000 + number,) * 2, follow_symlinks=False)
+    os.utime(outside, (1_000_000_002,) * 2, follow_symlinks=False)
+    browsed = Browsed(stage, tree)
+    asked = (b"file", b"./to file", b"directory/../dangling", os.fsencode(outside), b"../link")
+    real = [subprocess.run(["find", tree, "-newer", file], capture_output=True, cwd=tree, check=True).stdout for file in asked]
+    os.rename(tree, tree + b".away")
+    os.mkdir(tree)
+    for file, expected in zip(asked, real):
+        ours = stage.pwalk("find", browsed.place(tree), "-newer", file, cwd=tree)
+        assert sorted(ours.lines) == sorted(expected.splitlines()) and ours.code == 0, (file, ours.err)
+
+
+def test_find_follows_no_links(linked):
+    place = linked.place(linked.tree)
+    assert linked.ours("find", "-P", place) == linked.ours("find", place) != b""
+    for option in ("-L", "-H"):
+        refused = linked.stage.pwalk("find", option, place)
+        assert (refused.code, refused.out) == (2, b"") and "links are not followed in an image" in refused.err
+
+
+@pytest.mark.parametrize("number", [2**32 - 1, 2**32, 2**64 - 1])
+@pytest.mark.parametrize("test", ["-user", "-group"])
+def test_an_owner_beyond_all_numbers_is_misuse(linked, test, number):
+    refused = linked.stage.pwalk("find", linked.place(linked.tree), test, str(number))
+    assert (refused.code, refused.out) == (2, b"") and len(refused.err.splitlines()) == 1
+
+
+def test_ls_lines_devices_up(stage):
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to make devices")
+    for name, major, minor in (("null", 1, 3), ("disk", 8, 17), ("many", 259, 123456)):
+        try:
+            os.mknod(stage.tree / name, 0o600 | stat.S_IFBLK, os.makedev(major, minor))
+        except PermissionError:
+            pytest.skip("needs a place where devices can be made")
+    (stage.tree / "directory").mkdir()
+    for size in (0, 10, 10**9, 10**13):
+        with open(stage.tree / "file", "wb") as file:
+            file.truncate(size)
+        browsed = Browsed(stage, os.fsencode(stage.tree))
+        for options in ("-l", "-lh", "-ln", "-lSr"):
+            assert browsed.ours("ls", options, browsed.place(browsed.tree)) == browsed.real("ls", options, browsed.tree), (size, options)
+
+
+@pytest.mark.parametrize("options", ["-1", "-r", "-t", "-tr", "-S", "-R", "-rd"])
+def test_ls_orders_what_it_is_given(linked, options):
+    os.utime(linked.tree + b"/directory", (1, 1))
+    (linked.stage.tree / "z").mkdir()
+    (linked.stage.tree / "a").mkdir()
+    browsed = Browsed(linked.stage, linked.tree)
+    given = [linked.tree + name for name in (b"/z", b"/file", b"/a", b"/directory")]
+    ours = browsed.ours("ls", options, *map(browsed.place, given))
+    assert without_targets(ours) == without_targets(browsed.real("ls", options, *given))
+
+
+@pytest.fixture
+def wordy(stage):
+    """Enough names for several writes."""
+    for number in range(3000):
+        directory = stage.tree / f"{number % 100}"
+        directory.mkdir(exist_ok=True)
+        (directory / f"{number}".zfill(250)).touch()
+    return Browsed(stage, os.fsencode(stage.tree))
+
+
+@pytest.mark.parametrize("command", [["find"], ["du", "-a"], ["ls", "-lR"], ["tree"], ["glob"]])
+def test_a_full_device_is_told_once(wordy, command):
+    place = wordy.place(wordy.tree + (b"/**" if command == ["glob"] else b""))
+    with open("/dev/full", "wb") as full:
+        said = subprocess.run([BINARIES / "pwalk", *command, place], stdout=full, stderr=subprocess.PIPE, env=wordy.stage.environment,
+                              check=False)
+    assert (said.returncode, len(said.stderr.splitlines())) == (3, 1) and b"No space left on device" in said.stderr, said
 
 
 def test_find_prints_access_times(linked):

@@ -214,6 +214,11 @@ def test_what_fails_leaves_the_old_file(stage, image):
     assert file.read_text() == "old" and not (stage.base / "out.csv.partial").exists()
 
 
+def test_a_missing_directory_is_the_reason(stage, image):
+    done = stage.pwalk("export", image, "-o", stage.base / "none" / "out.csv")
+    assert done.code == 3 and "No such file or directory" in done.err and len(done.err.splitlines()) == 1, done
+
+
 @pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
 def test_only_a_regular_file_is_replaced(stage, image, make):
     file = stage.base / "out.csv"

@@ -7,6 +7,7 @@ import os
 import pathlib
 import random
 import shutil
+import socket
 import subprocess
 import sys
 
@@ -242,6 +243,56 @@ def test_the_tree_is_read_only(small):
     assert sorted(os.listdir(small.tree)) == [b"another", b"decoy"]
 
 
+def test_sockets_are_not_made_and_nobody_listens(small):
+    bound = socket.socket(socket.AF_UNIX)
+    bound.bind(os.fsencode(small.stage.base) + b"/outside")
+    bound.listen()
+    program = """
+import errno, os, socket, sys
+tree = sys.argv[1]
+def told(call, path):
+    try:
+        getattr(socket.socket(socket.AF_UNIX), call)(path)
+        return "fine"
+    except OSError as refused:
+        return errno.errorcode[refused.errno]
+print(told("bind", tree + "/new"), told("bind", tree + "/hard"), told("bind", tree + "/no/where"), told("bind", tree + "/hard/new"))
+print(told("connect", tree + "/hard"), told("connect", tree + "/nothing"), told("connect", tree + "/../outside"))
+os.chdir(tree)
+print(told("bind", "new"), told("connect", "below/file"), told("connect", "../outside"), told("bind", "../beside"), told("bind", "\\0abstract"))
+"""
+    small.put_away()
+    said = small.below(PYTHON, "-c", program, small.tree)
+    assert said.out.split() == [b"EROFS", b"EADDRINUSE", b"EROFS", b"ENOTDIR", b"ECONNREFUSED", b"ENOENT", b"fine",
+                                b"EROFS", b"ECONNREFUSED", b"fine", b"fine", b"fine"], said
+    assert sorted(os.listdir(small.tree)) == [b"another", b"decoy"] and (small.stage.base / "beside").is_socket()
+
+
+def test_the_programs_own_descriptors_are_where_they_are_without(small):
+    tree = os.fsdecode(small.tree)
+    script = f"exec 3<{tree}/below/file; cat <&3; cat <&4; {PYTHON} -c 'import os; print(os.dup(0))'; exec 3</etc/passwd; ls {tree}/below"
+    small.put_away()
+    said = small.below("bash", "-c", script)
+    assert said.out.splitlines() == [b"3", b"deep", b"file"], said
+
+
+def test_a_link_that_must_be_a_directory_is_none(stage):
+    (stage.tree / "directory").mkdir()
+    (stage.tree / "link").symlink_to("directory")
+    scanned = Scanned(stage, os.fsencode(stage.tree))
+    program = """
+import errno, os, sys
+for flags in (os.O_NOFOLLOW, os.O_NOFOLLOW | os.O_DIRECTORY, os.O_NOFOLLOW | os.O_WRONLY, os.O_NOFOLLOW | os.O_PATH | os.O_DIRECTORY):
+    try:
+        print(os.open(sys.argv[1] + "/link", os.O_RDONLY | flags))
+    except OSError as refused:
+        print(errno.errorcode[refused.errno])
+"""
+    real = scanned.real(PYTHON, "-c", program, scanned.tree)
+    scanned.put_away()
+    assert scanned.below(PYTHON, "-c", program, scanned.tree).out == real.stdout and b"ENOTDIR" in real.stdout
+
+
 def test_contents_are_refused_or_real(small):
     file = small.tree + b"/below/file"
     refused = small.below("cat", file)
@@ -321,6 +372,20 @@ def test_misuse_is_one_line(small):
                               (["run", stage.base / "nothing", "--", "ls"], 3, "nothing")):
         result = stage.pwalk(*words)
         assert result.code == code and said in result.err and len(result.err.splitlines()) == 1, result
+
+
+def test_damage_met_on_the_way_is_told_once(stage):
+    for number in range(300):
+        (stage.tree / f"directory-{number}").mkdir()
+        (stage.tree / f"directory-{number}" / "file").write_bytes(b"")
+    scanned = Scanned(stage, os.fsencode(stage.tree))
+    whole = bytearray(scanned.image.read_bytes())
+    at = whole.index(b"directory-7")
+    whole[at] ^= 1
+    scanned.image.write_bytes(whole)
+    listed = scanned.below("ls", "-lR", scanned.tree)
+    assert listed.code != 0 and "Input/output error" in listed.err
+    assert listed.err.count(f"pwalk run: image '{scanned.image}' at offset ") == 1, listed.err
 
 
 def test_a_damaged_image_ends_the_program_with_a_line(small):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import errno
 import os
 import shutil
 
@@ -45,7 +47,11 @@ def test_answers_equal_those_of_the_local_file_system(tree, files, real):
         assert {key: mine[key] for key in ("name", "size", "type", "mtime", "mode", "uid", "gid", "ino", "nlink")} == {
             key: theirs[key] for key in ("name", "size", "type", "mtime", "mode", "uid", "gid", "ino", "nlink")}
         assert files.exists(path) and files.isdir(path) == real.isdir(path) and files.isfile(path) == real.isfile(path)
-    assert files.size(root + "/notes.txt") == 5 and files.modified(root) == os.stat(root).st_mtime
+    assert files.size(root + "/notes.txt") == 5
+    for told, time in ((files.modified(root), os.stat(root).st_mtime), (files.created(root), os.stat(root).st_ctime)):
+        assert abs(told.timestamp() - time) < 1e-6 and told.tzinfo == datetime.timezone.utc
+    # Older versions of fsspec tell the local file system's times in UTC without saying so.
+    assert files.modified(root).replace(tzinfo=None) == real.modified(root).replace(tzinfo=None)
 
 
 def test_contents_come_from_the_real_file(tree, files):
@@ -56,6 +62,21 @@ def test_contents_come_from_the_real_file(tree, files):
     assert files.cat_file(str(tree / "notes.txt")) == b"notes"
     with pytest.raises(OSError, match="only be read"):
         files.open(str(tree / "new"), "wb")
+
+
+@pytest.mark.parametrize("change", [
+    lambda files, root: files.mkdir(root + "/new"), lambda files, root: files.makedirs(root + "/new/new"),
+    lambda files, root: files.rmdir(root + "/sub"), lambda files, root: files.rm(root + "/notes.txt"),
+    lambda files, root: files.rm_file(root + "/notes.txt"), lambda files, root: files.mv(root + "/notes.txt", root + "/new"),
+    lambda files, root: files.copy(root + "/notes.txt", root + "/new"), lambda files, root: files.touch(root + "/new"),
+    lambda files, root: files.pipe(root + "/new", b"1"), lambda files, root: files.rm(root, recursive=True),
+    lambda files, root: files.open(root + "/notes.txt", "ab"),
+])
+def test_nothing_is_changed_and_nothing_pretends_to(tree, files, change):
+    before = sorted(tree.rglob("*"))
+    with pytest.raises(OSError) as refused:
+        change(files, str(tree))
+    assert refused.value.errno == errno.EROFS and sorted(tree.rglob("*")) == before
 
 
 def test_metadata_needs_no_tree(tree, files):

@@ -160,6 +160,17 @@ def test_glob_is_that_of_python(tree, results):
         assert {path.rstrip("/") for path in results.glob(whole)} - {str(tree)} == expected - {str(tree)}, pattern
 
 
+def test_what_has_no_path_is_not_found(tree, results, monkeypatch):
+    monkeypatch.chdir(tree)
+    for pattern in ("**", b"**", "", b"", "**/*.py", "sub/**"):
+        expected = glob.glob(pattern, recursive=True)
+        assert sorted(path.rstrip("/" if isinstance(path, str) else b"/") for path in results.glob(pattern)) == sorted(
+            path.rstrip("/" if isinstance(path, str) else b"/") for path in expected), pattern
+    for path in ("", b"", "sub\0", b"\0"):
+        for ask in (results.exists, results.isdir, results.isfile, results.islink):
+            assert ask(path) is False
+
+
 def test_the_tree_may_be_gone(tree, results):
     shutil.rmtree(tree)
     assert len(list(results.find())) == 5 and results.stat(tree / "large.bin").st_size == 5000

@@ -30,8 +30,8 @@ struct ListedEntry {
   std::string name;
 };
 
-/// Largest or newest first, names in the order of their bytes among equals.
-void sort_entries(std::vector<ListedEntry>& entries, const ListingStyle& style);
+/// The order of a listing: largest or newest first, names by their bytes among equals; or all of it reversed.
+bool stands_before(const ListedEntry& a, const ListedEntry& b, const ListingStyle& style);
 
 /// A line per entry, columns aligned among them. What is not known of an entry is "?".
 void append_entries(const std::vector<ListedEntry>& entries, const ListingStyle& style, OwnerNames& names, std::string& out);

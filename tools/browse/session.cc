@@ -60,14 +60,19 @@ bool BrowsingSession::go_on() {
     raise(kCutShort);
     return false;
   }
-  const auto written = output_.flush_if_full();
-  if (!written) give_up(written.error());
-  return bool(written);
+  return is_written(output_.flush_if_full());
+}
+
+bool BrowsingSession::is_written(const Result<void>& outcome) {
+  if (outcome) return true;
+  if (!output_failed_) give_up(outcome.error());
+  output_failed_ = true;
+  return false;
 }
 
 int BrowsingSession::finish() {
   if (told_to_stop()) return kCutShort;
-  if (const auto written = output_.flush(); !written) give_up(written.error());
+  is_written(output_.flush());
   if (output_.reader_gone()) raise(kCutShort);
   return code_;
 }

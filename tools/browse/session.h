@@ -35,11 +35,13 @@ class BrowsingSession {
 
  private:
   void raise(int code) { code_ = code > code_ ? code : code_; }
+  bool is_written(const Result<void>& outcome);
 
   std::string program_;
   ByteOutput output_;
   bool for_terminal_;
   int code_ = 0;
+  bool output_failed_ = false;  ///< and that was said
 };
 
 }  // namespace pwalk::tools

@@ -81,7 +81,8 @@ Result<void> write_file(BatchSource& source, ExportFormat format, const std::vec
 int complain(const Error& error) {
   if (error.code == EINTR) return kCutShort;
   const bool is_line = error.code == ENOTSUP || error.code == EBUSY || error.what.starts_with("DuckDB");
-  say(kProgram, escaped(is_line ? error.what : ipc::line_of_image_error(error)));
+  const bool wants_reason = error.what.starts_with("cannot ");  // also with ENOENT, as of FILE's directory
+  say(kProgram, escaped(is_line ? error.what : wants_reason ? error.message() : ipc::line_of_image_error(error)));
   return kCutShort;
 }
 

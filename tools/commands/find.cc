@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 
 #include "browse/session.h"
 #include "cli/self_description.h"
@@ -71,6 +72,11 @@ std::optional<int> take_option(const std::vector<std::string>& words, std::size_
 std::optional<int> split_words(int argc, const char* const* argv, FindRequest& request) {
   const std::vector<std::string> words(argv + 1, argv + argc);
   std::size_t at = 0;
+  for (; at < words.size() && (words[at] == "-P" || words[at] == "-H" || words[at] == "-L"); ++at) {
+    if (words[at] == "-P") continue;
+    say(kProgram, fmt::format("'{}': links are not followed in an image; allowed is -P", words[at]));
+    return kUsage;
+  }
   while (at < words.size()) {
     if (words[at].starts_with("--")) {
       if (auto code = take_option(words, at, request)) return code;
@@ -97,23 +103,22 @@ std::int64_t time_of(const struct stat& facts, char kind) {
 Result<std::int64_t> time_of_file(const ResultsFilesystem& results, const std::string& file, char kind) {
   using schema::Column;
   const Column column = kind == 'a' ? Column::atime : kind == 'B' ? Column::btime : kind == 'c' ? Column::ctime : Column::mtime;
-  if (file.starts_with('/'))
-    if (const auto entry = results.stat(file); entry && entry->has(column)) return entry->get<std::int64_t>(column);
+  std::error_code unknown;
+  const std::string path = std::filesystem::absolute(file, unknown);
+  if (const auto entry = results.stat(path); entry && entry->has(column)) return entry->get<std::int64_t>(column);
   struct stat facts {};
   if (kind == 'B') return fail(ENOENT, "no such entry in the image with a birth time");
-  if (::stat(file.c_str(), &facts) != 0) return fail_errno("neither in the image nor here");
+  if (::lstat(file.c_str(), &facts) != 0) return fail_errno("neither in the image nor here");
   return time_of(facts, kind);
 }
 
 /// The scan has what the expression looks at. Complains if not.
 bool has_columns(const Place& place, const find::Expression& expression) {
-  for (const schema::ColumnSpec& spec : schema::kColumns) {
-    if (!expression.needs.has(spec.id) || place.results.facts().columns.has(spec.id)) continue;
-    say(kProgram, fmt::format("the expression looks at '{}', which the scan '{}' did not fetch", spec.name,
-                              escaped(place.results.facts().name)));
-    return false;
-  }
-  return true;
+  const schema::ColumnSet missing = expression.needs - place.results.facts().columns;
+  if (missing.empty()) return true;
+  say(kProgram, fmt::format("the expression looks at '{}', which the scan '{}' did not fetch", schema::name_of(*missing.begin()),
+                            escaped(place.results.facts().name)));
+  return false;
 }
 
 /// One starting point and what is below it.

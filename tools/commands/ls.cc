@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "browse/entry_list.h"
 #include "browse/session.h"
 #include "cli/short_command_line.h"
@@ -61,7 +63,7 @@ class Lister {
   /// What is no directory first, then the directories one after the other.
   void list(const std::vector<Place>& places) {
     std::vector<ListedEntry> plain;
-    std::vector<const Place*> directories;
+    std::vector<NamedDirectory> directories;
     for (const Place& place : places) {
       const auto entry = place.results.stat(place.path);
       if (!entry) {
@@ -69,19 +71,29 @@ class Lister {
       } else if (request_.directory || !entry->is_directory()) {
         plain.push_back({*entry, place.path});
       } else {
-        directories.push_back(&place);
+        directories.push_back({{*entry, place.path}, &place});
       }
     }
     if (!places.empty()) request_.style.now_ns = places.front().results.facts().started_ns;
     show(plain);
     headings_ = places.size() > 1 || request_.recursive;
-    for (const Place* place : directories)
-      if (!list_directory(place->results, place->path)) return;
+    std::stable_sort(directories.begin(), directories.end(), [&](const NamedDirectory& a, const NamedDirectory& b) {
+      return stands_before(a.listed, b.listed, request_.style);
+    });
+    for (const NamedDirectory& directory : directories)
+      if (!list_directory(directory.place->results, directory.place->path)) return;
   }
 
  private:
+  struct NamedDirectory {
+    ListedEntry listed;
+    const Place* place;
+  };
+
   void show(std::vector<ListedEntry>& entries) {
-    sort_entries(entries, request_.style);
+    std::sort(entries.begin(), entries.end(), [&](const ListedEntry& a, const ListedEntry& b) {
+      return stands_before(a, b, request_.style);
+    });
     append_entries(entries, request_.style, names_, session_.output().buffer());
     anything_shown_ |= !entries.empty();
   }

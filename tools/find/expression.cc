@@ -19,6 +19,8 @@ constexpr std::size_t kDeepestNesting = 1000;
 ///   or     := and (`-o` and)*
 ///   and    := not (`-a`? not)*
 ///   not    := `!` not | `(` list `)` | primary
+///
+/// Behind a -quit that was met nothing more is evaluated, whatever joins it.
 class Parser {
  public:
   Parser(const std::vector<std::string>& words, const ExpressionSetting& setting)
@@ -42,7 +44,9 @@ class Parser {
   using Parsed = Result<Test>;
 
   static Test both(Test first, Test second) {
-    return [first = std::move(first), second = std::move(second)](Visit& visit) { return first(visit) && second(visit); };
+    return [first = std::move(first), second = std::move(second)](Visit& visit) {
+      return first(visit) && !visit.run.quit && second(visit);
+    };
   }
 
   bool take(std::string_view word, std::string_view other = {}) {
@@ -61,7 +65,7 @@ class Parser {
       if (!right) return right;
       left = Test([first = *std::move(left), second = *std::move(right)](Visit& visit) {
         first(visit);
-        return second(visit);
+        return !visit.run.quit && second(visit);
       });
     }
     return left;
@@ -72,7 +76,9 @@ class Parser {
     while (left && take("-o", "-or")) {
       auto right = all();
       if (!right) return right;
-      left = Test([first = *std::move(left), second = *std::move(right)](Visit& visit) { return first(visit) || second(visit); });
+      left = Test([first = *std::move(left), second = *std::move(right)](Visit& visit) {
+        return first(visit) || (!visit.run.quit && second(visit));
+      });
     }
     return left;
   }
@@ -130,8 +136,7 @@ class Parser {
       const bool system = made.error().code != EINVAL;  // the file of -newer
       return fail(EINVAL, fmt::format("{} '{}': {}", name, escaped(value), escaped(system ? made.error().message() : made.error().what)));
     }
-    for (const schema::ColumnSpec& spec : schema::kColumns)
-      if (made->needs.has(spec.id)) expression_.needs.insert(spec.id);
+    expression_.needs = expression_.needs | made->needs;
     has_action_ |= made->is_action;
     return std::move(made->test);
   }

@@ -4,6 +4,7 @@
 #include <fnmatch.h>
 
 #include <bitset>
+#include <limits>
 
 #include "find/ls_line.h"
 #include "find/number_range.h"
@@ -95,11 +96,14 @@ Made permissions(const std::string& text, const PrimarySetting&) {
 
 // ---- owners -----------------------------------------------------------------------
 
+/// 2^32 - 1 is chown's "leave it as it is", so nobody's.
+constexpr std::uint64_t kLargestId = std::numeric_limits<std::uint32_t>::max() - 1;
+
 template <Column C, std::optional<std::uint32_t> (*NumberOf)(const std::string&)>
 Made owner(const std::string& name, const PrimarySetting&) {
   auto wanted = NumberOf(name);
   if (!wanted)
-    if (const auto range = parse_number_range(name); range && range->sense == NumberRange::Sense::exactly)
+    if (const auto range = parse_number_range(name); range && range->sense == NumberRange::Sense::exactly && range->number <= kLargestId)
       wanted = std::uint32_t(range->number);
   if (!wanted) return fail(EINVAL, "allowed are names known here, and numbers");
   return test_of([wanted = *wanted](Visit& visit) { return visit.knows(C) && visit.get<std::uint32_t>(C) == wanted; }, {C});

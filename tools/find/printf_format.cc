@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <limits>
 
+#include "browse/known_target.h"
 #include "text/date_text.h"
 #include "text/escape.h"
 #include "text/mode_text.h"
@@ -66,6 +67,12 @@ std::string number_text(const Visit& visit, Column column) {
   return visit.knows(column) ? std::to_string(visit.get<std::uint64_t>(column)) : std::string();
 }
 
+/// Of what links lead to, a scan tells directories alone.
+char followed_type(const EntryRef& entry) {
+  if (entry.type() != 'l') return entry.type();
+  return entry.leads_to_directory() ? 'd' : '?';
+}
+
 /// What a directive that is printed as text shows.
 std::string text_of(Visit& visit, char directive) {
   switch (directive) {
@@ -79,7 +86,7 @@ std::string text_of(Visit& visit, char directive) {
     case 'H': return std::string(visit.start);
     case 'i': return number_text(visit, Column::inode);
     case 'k': return std::to_string((visit.get<std::uint64_t>(Column::blocks) + 1) / 2);
-    case 'l': return {};  // nor where links lead
+    case 'l': return std::string(known_target(visit.entry));
     case 'M': return mode_text(visit.get<std::uint32_t>(Column::mode));
     case 'n': return number_text(visit, Column::nlink);
     case 'p': return std::string(visit.path);
@@ -87,12 +94,12 @@ std::string text_of(Visit& visit, char directive) {
     case 's': return number_text(visit, Column::size);
     case 'u': return visit.run.names.user_text(visit.get<std::uint32_t>(Column::uid));
     case 'U': return number_text(visit, Column::uid);
-    case 'Y': return std::string(1, visit.entry.type() == 'l' ? '?' : visit.entry.type());
+    case 'Y': return std::string(1, followed_type(visit.entry));
     default: return std::string(1, visit.entry.type() == '?' ? 'U' : visit.entry.type());
   }
 }
 
-bool is_path(char directive) { return std::string_view("fhHpP").find(directive) != std::string_view::npos; }
+bool is_path(char directive) { return std::string_view("fhHlpP").find(directive) != std::string_view::npos; }
 
 template <class... Values>
 void append_printf(std::string& out, const std::string& conversion, Values... values) {
@@ -110,6 +117,7 @@ Column column_of(char directive) {
     case 'D': return Column::device;
     case 'g': case 'G': return Column::gid;
     case 'i': return Column::inode;
+    case 'l': return Column::target;
     case 'm': case 'M': return Column::mode;
     case 'n': return Column::nlink;
     case 's': case 'S': return Column::size;

@@ -33,6 +33,15 @@ bool mapping_can_fault(int fd) {
   return std::find(kFaultingMappings.begin(), kFaultingMappings.end(), magic) != kFaultingMappings.end();
 }
 
+/// Above the numbers that shells and scripts take for files of their own, where there are so many: below `pwalk run`
+/// an image is opened within other people's programs.
+constexpr int kLowestDescriptor = 200;
+
+UniqueFd out_of_the_way(UniqueFd fd) {
+  const int high = ::fcntl(fd.get(), F_DUPFD_CLOEXEC, kLowestDescriptor);
+  return high < 0 ? std::move(fd) : UniqueFd(high);
+}
+
 }  // namespace
 
 bool is_image(const std::string& file) {
@@ -50,6 +59,7 @@ Result<std::shared_ptr<ImageFile>> ImageFile::open(const std::string& path, Imag
   if (::fstat(fd->get(), &facts) != 0) return fail_errno("cannot stat image '" + path + "'");
   if (!S_ISREG(facts.st_mode)) return fail(EPROTO, "'" + path + "' is no regular file, so no image");
   const bool copied = access == ImageAccess::copy || (access == ImageAccess::automatic && mapping_can_fault(fd->get()));
+  *fd = out_of_the_way(std::move(*fd));
   return std::shared_ptr<ImageFile>(new ImageFile(path, std::move(fd), copied));
 }
 

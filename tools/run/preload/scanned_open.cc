@@ -41,8 +41,8 @@ Opened open_scanned(const ScannedTree& tree, const Located& where, int flags) {
     if (flags & O_DIRECTORY && !where.entry.is_directory()) return {.error = ENOTDIR};
     return open_path_only(where, flags);
   }
-  if (where.entry.type() == 'l') return {.error = ELOOP};
   if (flags & O_DIRECTORY && !where.entry.is_directory()) return {.error = ENOTDIR};
+  if (where.entry.type() == 'l') return {.error = ELOOP};
   if (asks_to_write(flags)) return {.error = where.entry.is_directory() ? EISDIR : EROFS};
   if (!where.entry.is_directory())
     return tree.contents() == Contents::real ? Opened{.wants_real = true} : Opened{.error = kNotInImage};

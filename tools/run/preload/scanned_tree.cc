@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <shared_mutex>
@@ -18,10 +19,23 @@ namespace {
 
 constexpr int kCannotStart = 3;
 
-[[noreturn]] void end_process(const Error& error) {
-  std::string line = "pwalk run: " + error.message() + "\n";
+void say(const Error& error) {
+  const std::string line = "pwalk run: " + error.message() + "\n";
   static_cast<void>(!::write(STDERR_FILENO, line.data(), line.size()));
+}
+
+[[noreturn]] void end_process(const Error& error) {
+  say(error);
   ::_exit(kCannotStart);
+}
+
+/// The errno that the program gets. What is wrong with a damaged image, and where, has no place in one, so that is
+/// said, the first time.
+int errno_of(const Error& error) {
+  if (error.code != EPROTO) return error.code;
+  static std::atomic_flag said = ATOMIC_FLAG_INIT;  // relaxed: nothing else hangs on it
+  if (!said.test_and_set(std::memory_order_relaxed)) say(error);
+  return EIO;
 }
 
 /// Where this library itself was loaded from.
@@ -89,14 +103,14 @@ std::string ScannedTree::ancestor_at(std::uint64_t device, std::uint64_t inode) 
 tl::expected<EntryRef, int> ScannedTree::find(const std::string& path) const {
   const std::shared_lock lock(image_lock());
   auto entry = results_.stat(path);
-  if (!entry) return tl::unexpected(entry.error().code == EPROTO ? EIO : entry.error().code);
+  if (!entry) return tl::unexpected(errno_of(entry.error()));
   return *entry;
 }
 
 tl::expected<Listing, int> ScannedTree::list(const std::string& path) const {
   const std::shared_lock lock(image_lock());
   auto listing = results_.list(path);
-  if (!listing) return tl::unexpected(listing.error().code == EPROTO ? EIO : listing.error().code);
+  if (!listing) return tl::unexpected(errno_of(listing.error()));
   const auto& record = listing->record();
   if (listing->empty() && !record) return tl::unexpected(kNotInImage);
   if (listing->empty() && record->error != 0) return tl::unexpected(int(record->error));
