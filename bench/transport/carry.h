@@ -97,7 +97,7 @@ void send_slowly(Channel& channel, Payload& payload, Board& board, std::int64_t 
 inline bool is_latency(Workload workload) {
   return workload == Workload::reader_awake || workload == Workload::reader_asleep;
 }
-inline unsigned readers_of(Workload workload) {
+constexpr unsigned readers_of(Workload workload) {
   return workload == Workload::four_readers ? 4 : workload == Workload::sixteen_readers ? 16 : 1;
 }
 

@@ -1,5 +1,7 @@
 #include <sys/mman.h>
 
+#include <array>
+#include <atomic>
 #include <cstring>
 #include <new>
 
@@ -12,10 +14,10 @@ namespace {
 
 constexpr std::size_t kWindow = 8u << 20;
 
-std::span<std::byte> shared_window() {
-  void* memory = ::mmap(nullptr, kWindow, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+std::span<std::byte> shared_window(std::size_t bytes = kWindow) {
+  void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
-  return {static_cast<std::byte*>(memory), kWindow};
+  return {static_cast<std::byte*>(memory), bytes};
 }
 
 /// 64 KiB after 64 KiB into a window as large as the small pool.
@@ -35,6 +37,71 @@ void run_memcpy(Board& board, std::pair<int, int>) {
   }
   board.value = bytes / double(now - first);
 }
+
+/// A window, and what counts the blocks that were put into it and read from it, apart from each other.
+struct CountedWindow {
+  explicit CountedWindow(std::size_t bytes) : window(shared_window(bytes)) {
+    void* memory = ::mmap(nullptr, sizeof(Counts), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (memory == MAP_FAILED) throw std::bad_alloc();
+    counts = new (memory) Counts;
+  }
+  struct alignas(128) Count {
+    std::atomic<std::uint64_t> blocks{0};  ///< release by its writer, acquire by the others
+  };
+  struct Counts {
+    Count written;
+    std::array<Count, kMostReaders> read;
+    std::atomic<unsigned> readers{0};
+  };
+  std::span<std::byte> window;
+  Counts* counts = nullptr;
+};
+
+/// What the two CPUs allow: one copies blocks into a window, the others read them there, and
+/// nothing but counters is between them. No transport that copies and is read can be faster.
+/// Readers on one CPU take turns; a single one never gives it up.
+template <std::size_t kBytes, unsigned kReaders>
+class CountersOnly {
+ public:
+  explicit CountersOnly(Board& board) : board_(board), shared_(kBytes) {}
+  void begin_sending() {}
+  void begin_receiving() { read_ = &shared_.counts->read[shared_.counts->readers.fetch_add(1)]; }
+  void send(const Payload& payload) {
+    while (sent_ - slowest_ == kBlocks) slowest_ = slowest();
+    std::memcpy(block(sent_).data(), payload.bytes.data(), kBatchBytes);
+    shared_.counts->written.blocks.store(++sent_, std::memory_order_release);
+  }
+  void finish() { board_.closed.store(true, std::memory_order_release); }
+  std::span<const std::byte> receive() {
+    read_->blocks.store(received_, std::memory_order_release);
+    for (;;) {
+      const bool closed = board_.closed.load(std::memory_order_acquire);
+      if (received_ < seen_) return block(received_++);
+      seen_ = shared_.counts->written.blocks.load(std::memory_order_acquire);
+      if (received_ < seen_) continue;
+      if (closed) return {};
+      if constexpr (kReaders > 1) std::this_thread::yield();
+    }
+  }
+
+ private:
+  static constexpr std::uint64_t kBlocks = kBytes / kBatchBytes;
+  std::span<std::byte> block(std::uint64_t number) const {
+    return shared_.window.subspan(number % kBlocks * kBatchBytes, kBatchBytes);
+  }
+  std::uint64_t slowest() const {
+    std::uint64_t least = sent_;
+    for (unsigned i = 0; i < kReaders; ++i)
+      least = std::min(least, shared_.counts->read[i].blocks.load(std::memory_order_acquire));
+    return least;
+  }
+
+  Board& board_;
+  CountedWindow shared_;
+  CountedWindow::Count* read_ = nullptr;
+  std::uint64_t sent_ = 0, slowest_ = 0;   ///< the sender's
+  std::uint64_t received_ = 0, seen_ = 0;  ///< the reader's
+};
 
 /// The window again and again until the time is over: nothing is sent.
 class PlainReading {
@@ -56,12 +123,27 @@ class PlainReading {
   std::int64_t until_ = 0;
 };
 
+template <Workload kWorkload>
+void add_counters_only(std::vector<Case>& cases) {
+  const auto add = [&]<std::size_t kBytes>(const std::string& name, std::integral_constant<std::size_t, kBytes>) {
+    cases.push_back({name, kWorkload, [](Board& board, std::pair<int, int> cpus) {
+                       using Channel = CountersOnly<kBytes, readers_of(kWorkload)>;
+                       run_channel<Channel>(board, kWorkload, cpus, plain_message(kBatchBytes));
+                     }});
+  };
+  add("counters only, 8 MiB", std::integral_constant<std::size_t, kWindow>());
+  add("counters only, 512 KiB", std::integral_constant<std::size_t, kWindow / 16>());
+}
+
 void run_probe(Board& board, std::pair<int, int> cpus) { board.value = probe_distance(cpus); }
 
 }  // namespace
 
 void add_memory_cases(std::vector<Case>& cases) {
   cases.push_back({"memcpy, one thread", Workload::batches, run_memcpy});
+  add_counters_only<Workload::batches>(cases);
+  add_counters_only<Workload::four_readers>(cases);
+  add_counters_only<Workload::sixteen_readers>(cases);
   cases.push_back({"one word between the cores", Workload::reader_awake, run_probe});
   for (const Workload workload : {Workload::four_readers, Workload::sixteen_readers})
     cases.push_back({"plain readers", workload, [workload](Board& board, std::pair<int, int> cpus) {
