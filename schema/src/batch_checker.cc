@@ -1,13 +1,13 @@
 #include "batch_checker.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cerrno>
 #include <cstdint>
 #include <utility>
 
 #include "batch_writer.h"
+#include "column_scans.h"
 #include "pwalk/base/cache_line.h"
 #include "pwalk/schema/entry_batch_builder.h"
 
@@ -20,11 +20,8 @@ constexpr std::size_t kMaxRows = EntryBatchBuilder::kMaxRows;
 /// whose mistakes deserve a message of their own.
 constexpr flatbuffers::uoffset_t kMaxTables = 64, kMaxDepth = 8;
 
-constexpr auto kIsType = [] {
-  std::array<bool, 256> known{};
-  for (const char letter : std::string_view("fdlbcps?")) known[std::uint8_t(letter)] = true;
-  return known;
-}();
+constexpr std::string_view kTypes = "fdlbcps?";
+constexpr std::string_view kSlashAndNul("/", 2), kNul("", 1);
 
 std::string quoted(std::string_view name) {
   return "'" + std::string(name) + "'";
@@ -41,14 +38,9 @@ const std::uint8_t* first_unknown(std::span<const std::uint8_t> bytes, Allowed a
   return found == bytes.end() ? nullptr : &*found;
 }
 
-/// First element that is less than the one before it, or nullptr. The first loop
-/// has no branch and one width, so that it becomes vector instructions: it runs
-/// over every row of every batch.
+/// First element that is less than the one before it. Requires that there is one.
 template <class T>
 const T* first_fall(std::span<const T> elements) {
-  T falls = 0;
-  for (std::size_t i = 1; i < elements.size(); ++i) falls |= T(elements[i - 1] > elements[i]);
-  if (falls == 0) return nullptr;
   return std::is_sorted_until(elements.data(), elements.data() + elements.size());
 }
 
@@ -188,7 +180,7 @@ bool BatchChecker::check_text(const wire::TextData& text) {
   TextView view;
   if (!take(text.offsets(), view_.rows_ + 1, name + " offsets", view.offsets) ||
       !take_bytes(text.bytes(), name, view.bytes) || !check_offsets(view.offsets, view.bytes.size(), name + " offsets") ||
-      !check_absent('\0', view.bytes, name))
+      !check_absent(kNul, view.bytes, name))
     return false;
   view.null_count = text.null_count();
   if (view.null_count > view_.rows_) return wrong(quoted(name) + " has more nulls than rows,", &text);
@@ -235,12 +227,14 @@ bool BatchChecker::check_null_values(const ColumnView& view, std::string_view na
 bool BatchChecker::check_known_values() {
   const ColumnView& type = view_.column(Column::type);
   const auto letters = stored_bytes(type, view_.rows_);
-  if (const auto* found =
-          first_unknown(letters, [](std::uint8_t letter) { return letter == 0 || kIsType[letter]; }))
+  const LetterScan scan = scan_letters(letters, kTypes);
+  if (scan.unknown) {
+    const auto* found = first_unknown(
+        letters, [](std::uint8_t letter) { return letter == 0 || kTypes.find(char(letter)) != kTypes.npos; });
     return wrong("unknown type letter " + std::to_string(*found), found);
+  }
   // Every null row holds 0; one zero more is a row that claims to be known.
-  const auto zeros =
-      std::size_t(std::count(letters.begin(), letters.end(), 0)) * (type.constant ? view_.rows_ : 1);
+  const std::size_t zeros = scan.zeros * (type.constant ? view_.rows_ : 1);
   if (zeros > type.null_count) return wrong("unknown type letter 0", letters.data());
   return check_operations(stored_bytes(view_.column(Column::operation), view_.rows_));
 }
@@ -252,9 +246,11 @@ bool BatchChecker::check_operations(std::span<const std::uint8_t> operations) {
 }
 
 bool BatchChecker::check_offsets(std::span<const std::int32_t> offsets, std::size_t bytes,
-                                 std::string_view name) {
+                                 std::string_view name, bool* repeats) {
   if (offsets.front() != 0) return wrong(quoted(name) + " does not start with 0", &offsets.front());
-  if (const auto* fall = first_fall(offsets)) return wrong(quoted(name) + " descends", fall);
+  const OffsetScan scan = scan_offsets(offsets);
+  if (scan.descends) return wrong(quoted(name) + " descends", first_fall(offsets));
+  if (repeats != nullptr) *repeats = scan.repeats;
   if (std::size_t(offsets.back()) != bytes) {
     return wrong(quoted(name) + " ends with " + std::to_string(offsets.back()) + ", not " +
                      std::to_string(bytes) + ",",
@@ -263,18 +259,17 @@ bool BatchChecker::check_offsets(std::span<const std::int32_t> offsets, std::siz
   return true;
 }
 
-bool BatchChecker::check_absent(char byte, std::string_view bytes, std::string_view name) {
-  const auto at = bytes.find(byte);
-  if (at == std::string_view::npos) return true;
-  return wrong(quoted(name) + " holds " + (byte == 0 ? "NUL" : "'/'"), bytes.data() + at);
+bool BatchChecker::check_absent(std::string_view forbidden, std::string_view bytes, std::string_view name) {
+  if (!holds_either(bytes, forbidden.front(), forbidden.back())) return true;
+  const auto at = bytes.find_first_of(forbidden);
+  return wrong(quoted(name) + " holds " + (bytes[at] == 0 ? "NUL" : "'/'"), bytes.data() + at);
 }
 
 bool BatchChecker::check_names() {
   return take(batch_->name_offsets(), view_.rows_ + 1, "name_offsets", view_.name_offsets_) &&
          take_bytes(batch_->name_bytes(), "name_bytes", view_.name_bytes_) &&
-         check_offsets(view_.name_offsets_, view_.name_bytes_.size(), "name_offsets") &&
-         check_absent('/', view_.name_bytes_, "name_bytes") &&
-         check_absent('\0', view_.name_bytes_, "name_bytes");
+         check_offsets(view_.name_offsets_, view_.name_bytes_.size(), "name_offsets", &some_name_is_empty_) &&
+         check_absent(kSlashAndNul, view_.name_bytes_, "name_bytes");
 }
 
 bool BatchChecker::check_directory_table() {
@@ -289,7 +284,7 @@ bool BatchChecker::check_directory_table() {
       take(table.suffix_offsets(), rows + 1, "directories.suffix_offsets", view_.suffix_offsets_) &&
       take_bytes(table.suffix_bytes(), "directories.suffix_bytes", view_.suffix_bytes_) &&
       check_offsets(view_.suffix_offsets_, view_.suffix_bytes_.size(), "directories.suffix_offsets") &&
-      check_absent('\0', view_.suffix_bytes_, "directories.suffix_bytes");
+      check_absent(kNul, view_.suffix_bytes_, "directories.suffix_bytes");
   for (std::size_t row = 0; fields && row < rows; ++row)
     if (!check_prefix(row) || !check_slashes(row)) return false;
   return fields;
@@ -326,7 +321,7 @@ bool BatchChecker::check_slashes(std::size_t row) {
 bool BatchChecker::check_directory_column() {
   if (!take(batch_->directory(), view_.rows_, "directory", view_.directory_)) return false;
   if (view_.directory_.empty()) return true;
-  if (const auto* fall = first_fall(view_.directory_)) return wrong("'directory' descends", fall);
+  if (descends(view_.directory_)) return wrong("'directory' descends", first_fall(view_.directory_));
   const std::int16_t &least = view_.directory_.front(), &most = view_.directory_.back();
   if (least >= 0 && std::uint32_t(most) < view_.directory_count()) return true;
   return wrong("'directory' has a number outside the table of " + std::to_string(view_.directory_count()),
@@ -334,10 +329,7 @@ bool BatchChecker::check_directory_column() {
 }
 
 bool BatchChecker::check_empty_names() {
-  const std::span<const std::int32_t> offsets = view_.name_offsets_;
-  std::int32_t any = 0;
-  for (std::size_t row = 1; row < offsets.size(); ++row) any |= std::int32_t(offsets[row - 1] == offsets[row]);
-  for (std::uint32_t row = 0; any && row < view_.rows_; ++row) {
+  for (std::uint32_t row = 0; some_name_is_empty_ && row < view_.rows_; ++row) {
     if (view_.name(row).empty() && view_.directory_path_length(std::uint32_t(view_.directory_[row])) > 0)
       return wrong("row " + std::to_string(row) + " has no name", &view_.name_offsets_[row]);
   }

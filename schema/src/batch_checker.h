@@ -47,9 +47,12 @@ class BatchChecker {
             std::span<const T>& into);
   bool take_bytes(const flatbuffers::Vector<std::uint8_t>* vector, std::string_view name,
                   std::string_view& into);
-  /// That the offsets start with 0, never descend and end with `bytes`.
-  bool check_offsets(std::span<const std::int32_t> offsets, std::size_t bytes, std::string_view name);
-  bool check_absent(char byte, std::string_view bytes, std::string_view name);
+  /// That the offsets start with 0, never descend and end with `bytes`. Fills in `repeats`: whether one
+  /// equals the one before it.
+  bool check_offsets(std::span<const std::int32_t> offsets, std::size_t bytes, std::string_view name,
+                     bool* repeats = nullptr);
+  /// `forbidden`: one byte or two.
+  bool check_absent(std::string_view forbidden, std::string_view bytes, std::string_view name);
   bool check_operations(std::span<const std::uint8_t> operations);
 
   bool refuse(int code, std::string what);
@@ -61,6 +64,7 @@ class BatchChecker {
 
   EntryBatchView view_;
   const wire::EntryBatch* batch_ = nullptr;
+  bool some_name_is_empty_ = false;
   Error error_;
 };
 
