@@ -68,7 +68,9 @@ Result<std::optional<BatchLease>> ConsumerSession::next(std::chrono::millisecond
   if (sentinel_.in_child()) return fail(ESTALE, "a forked child cannot use its parent's consumer");
   if (failure_) return tl::unexpected(*failure_);
   if (detached_) return fail(ENOTCONN, "the consumer has detached");
-  for (const auto deadline = Clock::now() + std::min<std::chrono::milliseconds>(timeout, kForEver); !over();) {
+  // A batch that is there already is handed out without a look at the clock.
+  std::optional<Clock::time_point> deadline;
+  while (!over()) {
     StreamReader::Taken taken;
     ClaimTicket ticket;
     const Taking outcome = may_take() ? take(taken, ticket) : Taking::empty;
@@ -86,7 +88,8 @@ Result<std::optional<BatchLease>> ConsumerSession::next(std::chrono::millisecond
       if (!lease) return tl::unexpected(lease.error());
       return std::optional(*std::move(lease));
     }
-    const auto more = wait(deadline);
+    if (!deadline) deadline = Clock::now() + std::min<std::chrono::milliseconds>(timeout, kForEver);
+    const auto more = wait(*deadline);
     if (!more) return tl::unexpected(more.error());
     if (!*more) break;
   }
@@ -262,7 +265,7 @@ Result<bool> ConsumerSession::wait(Clock::time_point deadline) {
 }
 
 /// A batch is taken only if its return will find room; a dead scanner wants none back.
-bool ConsumerSession::may_take() const {
+bool ConsumerSession::may_take() {
   return scanner_died_ || desk_.has_room();
 }
 
@@ -307,20 +310,24 @@ void ConsumerSession::kick() const {
 // ---- giving back ------------------------------------------------------------
 
 void ConsumerSession::give_back(const BatchLease::Held& held) {
-  if (sentinel_.in_child()) return;
-  // In this order: what is held is never more than what is counted as pinned.
-  return_to_scanner(held);
-  if (held.pinned) desk_.unpin(std::uint64_t(held.unit) * kUnitBytes, held.length);
+  if (!sentinel_.in_child()) return_to_scanner(held);
 }
 
 void ConsumerSession::return_to_scanner(const BatchLease::Held& held) {
   // Too late, another member has it by now; the scanner still hears that we read it no more.
   if (group_) static_cast<void>(group_->conclude(held.lane, {held.sequence, held.claim}));
-  return_to_scanner({held.unit, std::uint32_t(held.sequence)});
+  const Return returned{held.unit, std::uint32_t(held.sequence)};
+  if (!held.pinned) return return_to_scanner(returned);
+  desk_.give_back_pinned(returned, held.length);
+  kick_if_starved();
 }
 
 void ConsumerSession::return_to_scanner(Return returned) {
   desk_.give_back(returned);
+  kick_if_starved();
+}
+
+void ConsumerSession::kick_if_starved() const {
   if (must_kick<Atomics>(link_.control.header().starved)) kick();
 }
 

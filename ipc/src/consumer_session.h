@@ -65,13 +65,14 @@ class ConsumerSession : public BatchSource, public std::enable_shared_from_this<
   bool over() const { return end_ != StreamEnd::running; }
 
   Result<bool> wait(Clock::time_point deadline);
-  bool may_take() const;
+  bool may_take();
   bool spin() const;
   void sleep(std::chrono::nanoseconds at_most);
   bool noticed() const;
   void forget_jam();
   void await_return_room(std::chrono::nanoseconds at_most);
   void kick() const;
+  void kick_if_starved() const;
   void give_back(const BatchLease::Held& held);
   void return_to_scanner(const BatchLease::Held& held);
   void return_to_scanner(Return returned);

@@ -19,6 +19,8 @@ constexpr std::chrono::milliseconds kGroupPace{20};
 constexpr std::chrono::milliseconds kWaitSlice{50};
 /// Longest look for room before sleeping; about what being kicked and woken costs.
 constexpr std::chrono::microseconds kSpin{50};
+/// Between two looks for room; in this time a consumer reads one or two batches.
+constexpr std::chrono::microseconds kBetweenLooks{4};
 
 PoolGeometry pool_geometry(const ScanGeometry& geometry) {
   return {.blocks = std::uint32_t(geometry.pool_bytes / kBlockBytes),
@@ -123,19 +125,20 @@ Result<PoolAccounts::Placement> Distributor::find_room(unsigned worker, std::uin
 }
 
 /// A consumer that is busy reading gives something back every few µs: to look again
-/// costs less than a kick and two wakes per batch. One publisher at a time, and it
-/// yields, since the consumer may need this very CPU. False: nothing came back.
+/// costs less than a kick and two wakes per batch. Not at once, for each look takes a
+/// line from the consumer. One publisher at a time, and it yields, since the consumer
+/// may need this very CPU. False: nothing of use came back.
 bool Distributor::spin_for_room(Lock& lock) {
   if (spinning_ || starving_ > 0 || accounts_.attached() == 0) return false;
   spinning_ = true;
   const auto since = Clock::now();
   auto now = since;
   bool came = false;
-  for (; !came && now - since < kSpin; now = Clock::now()) {
+  while (!came && now - since < kSpin) {
     lock.unlock();
-    std::this_thread::yield();
+    for (const auto look = now + kBetweenLooks; now < look; now = Clock::now()) std::this_thread::yield();
     lock.lock();
-    came = drain_everybody() || stopped_ || finished_ || accounts_.attached() == 0;
+    came = (take_back_from_everybody() && accounts_.may_have_room()) || stopped_ || finished_ || accounts_.attached() == 0;
   }
   spinning_ = false;
   if (came) backpressure_ += now - since;
@@ -376,6 +379,26 @@ bool Distributor::dismissed(const Seat& seat) const {
   return seat.expelled || seat.evicted;
 }
 
+/// True if anything came back. Cursors are left alone: each look at one takes its line from the
+/// consumer, which then waits for it with its next batch.
+bool Distributor::take_back_from_everybody() {
+  bool progress = false;
+  for (const auto& seat : seats_) progress |= take_back(*seat);
+  return progress;
+}
+
+bool Distributor::take_back(Seat& seat) {
+  if (seat.expelled) return false;
+  if (seat.group) return drain_member(seat);
+  bool progress = false, held_all = true;
+  const bool sound = seat.returns.drain([&](Return returned) {
+    progress = true;
+    held_all &= accounts_.give_back(seat.id, returned.unit, returned.sequence_low);
+  });
+  if (!sound || !held_all) expel(seat);
+  return progress;
+}
+
 /// True if anything came back or any cursor moved.
 bool Distributor::drain_everybody() {
   bool progress = false;
@@ -384,15 +407,10 @@ bool Distributor::drain_everybody() {
 }
 
 bool Distributor::drain_locked(Seat& seat) {
-  if (seat.expelled) return false;
-  if (seat.group) return drain_member(seat);
-  bool progress = false, held_all = true;
-  const bool sound = seat.returns.drain([&](Return returned) {
-    progress = true;
-    held_all &= accounts_.give_back(seat.id, returned.unit, returned.sequence_low);
-  });
-  const auto moved = seat.attached ? observe_cursors(seat) : Observation::unchanged;
-  if (!sound || !held_all || moved == Observation::dishonest) expel(seat);
+  const bool progress = take_back(seat);
+  if (seat.group || !seat.attached) return progress;  // expelled: no longer attached
+  const auto moved = observe_cursors(seat);
+  if (moved == Observation::dishonest) expel(seat);
   return progress || moved == Observation::moved;
 }
 

@@ -147,6 +147,8 @@ class Distributor {
                                               const OutgoingBatch& batch);
   std::vector<std::shared_ptr<Seat>> sleepers();
   bool drain_everybody();
+  bool take_back_from_everybody();
+  bool take_back(Seat& seat);
   bool drain_locked(Seat& seat);
   void detach_locked(Seat& seat);
   enum class Observation : std::uint8_t { unchanged, moved, dishonest };

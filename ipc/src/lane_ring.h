@@ -100,12 +100,15 @@ class LaneReader {
     return cursor_position(Atomics::load_relaxed(cursor_)) < Atomics::load_acquire(head_);
   }
 
-  /// Copies the next descriptor and moves the cursor past it.
-  Taking take(BatchDescriptor& descriptor) {
+  /// Copies the next descriptor and moves the cursor past it. `known_head` is the caller's memory of
+  /// the head, 0 to begin with: the scanner's line is looked at again only when all below was taken.
+  Taking take(BatchDescriptor& descriptor, std::uint64_t& known_head) {
     std::uint64_t at = Atomics::load_relaxed(cursor_);
     if (cursor_revoked(at)) return Taking::revoked;
-    // Pairs with the release in LaneWriter::publish: the slot's words and the batch's bytes.
-    if (at >= Atomics::load_acquire(head_)) return Taking::empty;
+    // Acquire, pairs with the release in LaneWriter::publish: the words of all slots below and the
+    // bytes of their batches.
+    if (at >= known_head) known_head = Atomics::load_acquire(head_);
+    if (at >= known_head) return Taking::empty;
     const BatchDescriptor copy = read_slot<Atomics>(ring_[at & mask_]);
     // Release, pairs with the acquire in revoke(): if this succeeds, the copy above
     // came before anything the scanner does after it has revoked.

@@ -120,6 +120,8 @@ class PoolAccounts {
   const std::vector<std::uint64_t>& cursors(ConsumerId consumer) const { return consumers_[consumer]->cursor; }
   bool any_lane_busy() const;
   bool holds_any(ConsumerId consumer) const { return consumers_[consumer]->held > 0; }
+  /// Whether anything was given back of which place() could make use.
+  bool may_have_room() const { return !free_.empty() || (unheld_ > 0 && may_free()); }
   bool run_waits() const { return waiting_run_ != 0; }
   bool history_kept() const { return history_kept_; }
   std::uint32_t free_blocks() const { return std::uint32_t(free_.size()); }

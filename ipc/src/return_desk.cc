@@ -8,12 +8,13 @@ ReturnDesk::ReturnDesk(const ConsumerMemory& own, std::uint64_t pool_bytes, std:
       views_of_block_(pool_bytes / kBlockBytes),
       grant_blocks_(grant_blocks) {}
 
-bool ReturnDesk::has_room() const {
-  const std::lock_guard lock(mutex_);
-  // Acquire, pairs with the release in ReturnReader::drain. What the scanner has
-  // not drained and what is still owed must fit together.
-  const std::uint64_t drained = Atomics::load_acquire(own_.header().drained);
-  return taken_ - drained < own_.return_slots();
+/// What the scanner has not drained and what is still owed must fit together. Its word is looked
+/// at again only when what it said last is not enough.
+bool ReturnDesk::has_room() {
+  if (taken_ - known_drained_ < own_.return_slots()) return true;
+  // Acquire, pairs with the release in ReturnReader::drain.
+  known_drained_ = Atomics::load_acquire(own_.header().drained);
+  return taken_ - known_drained_ < own_.return_slots();
 }
 
 template <class Each>
@@ -32,19 +33,17 @@ bool ReturnDesk::pin(std::uint64_t offset, std::uint32_t length) {
   return true;
 }
 
-void ReturnDesk::unpin(std::uint64_t offset, std::uint32_t length) {
-  const std::lock_guard lock(mutex_);
-  each_block(offset, length, [&](std::uint32_t& views) { pinned_blocks_ -= --views == 0; });
-}
-
-void ReturnDesk::taken() {
-  const std::lock_guard lock(mutex_);
-  ++taken_;
-}
-
 void ReturnDesk::give_back(Return returned) {
   const std::lock_guard lock(mutex_);
   ring_.push(returned);
+}
+
+/// In this order: what is held is never more than what is counted as pinned.
+void ReturnDesk::give_back_pinned(Return returned, std::uint32_t length) {
+  const std::lock_guard lock(mutex_);
+  ring_.push(returned);
+  each_block(std::uint64_t{returned.unit} * kUnitBytes, length,
+             [&](std::uint32_t& views) { pinned_blocks_ -= --views == 0; });
 }
 
 }  // namespace pwalk::ipc

@@ -9,7 +9,8 @@
 namespace pwalk::ipc {
 
 /// Where a consumer's threads give batches back, and where it is known how much
-/// it keeps pinned. Thread-safe.
+/// it keeps pinned. Thread-safe, but for has_room() and taken(), which are for the
+/// one thread that takes batches.
 ///
 /// The grant: a batch may be lent out as a view of the pool while the blocks
 /// pinned that way are within the share that the scanner granted; beyond it the
@@ -22,26 +23,27 @@ class ReturnDesk {
   ReturnDesk(const ConsumerMemory& own, std::uint64_t pool_bytes, std::uint32_t grant_blocks);
 
   /// Is there room in the return ring for what is lent out and one batch more?
-  bool has_room() const;
+  bool has_room();
 
   /// Lends the batch at [offset, offset + length) if the grant allows. Either way
   /// it must be given back.
   bool pin(std::uint64_t offset, std::uint32_t length);
-  void unpin(std::uint64_t offset, std::uint32_t length);
 
   /// A batch was taken: its return is owed.
-  void taken();
+  void taken() { ++taken_; }
   /// Gives it back.
   void give_back(Return returned);
+  /// The same for one that was pinned, of `length` bytes.
+  void give_back_pinned(Return returned, std::uint32_t length);
 
  private:
   template <class Each>
   void each_block(std::uint64_t offset, std::uint32_t length, Each&& each);
 
   const ConsumerMemory& own_;
-  mutable std::mutex mutex_;
+  std::uint64_t taken_ = 0, known_drained_ = 0;  ///< of the thread that takes
+  std::mutex mutex_;                             ///< guards all below
   ReturnWriter<Atomics> ring_;
-  std::uint64_t taken_ = 0;
   std::vector<std::uint32_t> views_of_block_;
   std::uint32_t pinned_blocks_ = 0;
   const std::uint32_t grant_blocks_;

@@ -9,13 +9,14 @@ StreamReader::StreamReader(const ControlMemory& control, const ConsumerMemory& o
     if (next_.back() != 0) started_at_first_ = false;
   }
   start_ = next_;
+  known_heads_ = next_;
 }
 
 Taking StreamReader::take(Taken& taken) {
   const std::uint32_t lanes = control_.geometry().lanes;
   for (std::uint32_t i = 0; i < lanes; ++i) {
     const std::uint32_t number = (turn_ + i) % lanes;
-    const Taking outcome = lane(number).take(taken.descriptor);
+    const Taking outcome = lane(number).take(taken.descriptor, known_heads_[number]);
     if (outcome == Taking::empty) continue;
     if (outcome == Taking::taken) {
       taken.lane = number;

@@ -41,6 +41,7 @@ class StreamReader {
   const ControlMemory& control_;
   const ConsumerMemory& own_;
   std::vector<std::uint64_t> next_;  ///< per lane, private: what the cursor should be
+  std::vector<std::uint64_t> known_heads_;  ///< per lane; no newer than the head
   std::vector<std::uint64_t> start_;
   std::uint32_t turn_ = 0;
   bool started_at_first_ = true;

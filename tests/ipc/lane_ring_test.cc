@@ -28,7 +28,8 @@ TEST(LaneRingTest, EveryFieldComesThroughInOrder) {
   Word cursor{0};
   auto reader = lane.reader(cursor);
   BatchDescriptor taken;
-  EXPECT_EQ(reader.take(taken), Taking::empty);
+  std::uint64_t known_head = 0;
+  EXPECT_EQ(reader.take(taken, known_head), Taking::empty);
   for (std::uint64_t i = 0; i < 3 * kSlots; ++i) {
     const BatchDescriptor written{.sequence = i,
                                   .offset = i * 4096,
@@ -42,7 +43,7 @@ TEST(LaneRingTest, EveryFieldComesThroughInOrder) {
                                   .reserved = 8};
     lane.writer().publish(written);
     EXPECT_TRUE(reader.ready());
-    ASSERT_EQ(reader.take(taken), Taking::taken);
+    ASSERT_EQ(reader.take(taken, known_head), Taking::taken);
     EXPECT_EQ(taken, written);
     EXPECT_FALSE(reader.ready());
   }
@@ -55,9 +56,10 @@ TEST(LaneRingTest, NothingIsTakenAfterRevocation) {
   lane.writer().publish({.sequence = 0});
   lane.writer().publish({.sequence = 1});
   BatchDescriptor taken;
-  ASSERT_EQ(reader.take(taken), Taking::taken);
+  std::uint64_t known_head = 0;
+  ASSERT_EQ(reader.take(taken, known_head), Taking::taken);
   EXPECT_EQ(revoke<A>(cursor), 1u);
-  EXPECT_EQ(reader.take(taken), Taking::revoked);
+  EXPECT_EQ(reader.take(taken, known_head), Taking::revoked);
   EXPECT_EQ(taken.sequence, 0u);
   EXPECT_EQ(revoke<A>(cursor), 1u) << "final";
 }
@@ -72,7 +74,8 @@ TEST(LaneRingTest, RevocationRacesWithTakingAndOneOfThemWins) {
     std::thread reading([&] {
       auto reader = lane.reader(cursor);
       BatchDescriptor taken;
-      while (reader.take(taken) == Taking::taken) {
+      std::uint64_t known_head = 0;
+      while (reader.take(taken, known_head) == Taking::taken) {
         EXPECT_EQ(taken.sequence, taken_count);
         ++taken_count;
       }

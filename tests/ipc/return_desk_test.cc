@@ -23,9 +23,9 @@ TEST_F(ReturnDeskTest, TheGrantCountsBlocksNotBatches) {
   EXPECT_TRUE(desk.pin(3 * kBlockBytes, kBlockBytes));
   EXPECT_FALSE(desk.pin(5 * kBlockBytes, 1));  // a third
   EXPECT_TRUE(desk.pin(3 * kBlockBytes, 1));
-  desk.unpin(0, 100);
+  desk.give_back_pinned({0, 0}, 100);
   EXPECT_FALSE(desk.pin(5 * kBlockBytes, 1)) << "the block is still pinned by the other";
-  desk.unpin(4096, 100);
+  desk.give_back_pinned({1, 0}, 100);
   EXPECT_TRUE(desk.pin(5 * kBlockBytes, 1));
 }
 
@@ -33,7 +33,7 @@ TEST_F(ReturnDeskTest, ARunCountsEveryBlockItTouches) {
   ReturnDesk desk(memory_, kPool, 2);
   EXPECT_FALSE(desk.pin(0, 2 * kBlockBytes + 1));
   EXPECT_TRUE(desk.pin(0, 2 * kBlockBytes));
-  desk.unpin(0, 2 * kBlockBytes);
+  desk.give_back_pinned({0, 0}, 2 * kBlockBytes);
   EXPECT_TRUE(desk.pin(6 * kBlockBytes, 2 * kBlockBytes));
 }
 

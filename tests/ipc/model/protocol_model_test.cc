@@ -158,14 +158,14 @@ struct StarvationModel : rl::test_suite<StarvationModel<A>, 2> {
   void after() { RL_ASSERT(found || kicked); }
 };
 
-/// A batch is written, published, read, given back, and its memory written again.
-/// Its bytes are a plain variable: a race on it is an error.
+/// A batch is written, published, read, given back, and its memory written again; two may be
+/// under way, and the reader remembers the head. Bytes are plain variables: a race on them is an error.
 template <class A>
 struct CirculationModel : rl::test_suite<CirculationModel<A>, 2> {
   static constexpr std::uint64_t kBatches = 3;
   typename A::template Word<std::uint64_t> head, cursor, tail, drained, returns[2];
   DescriptorSlot<A> slots[2];
-  rl::var<std::uint64_t> bytes;
+  rl::var<std::uint64_t> bytes[2];
 
   void before() {
     for (auto* word : {&head, &cursor, &tail, &drained}) A::store_relaxed(*word, std::uint64_t{0});
@@ -175,25 +175,27 @@ struct CirculationModel : rl::test_suite<CirculationModel<A>, 2> {
   void scan() {
     LaneWriter<A> lane(head, slots, 2);
     ReturnReader<A> back(tail, drained, returns, 2);
+    std::uint64_t returned = 0;
     for (std::uint64_t sequence = 0; sequence < kBatches; ++sequence) {
-      bytes($) = sequence + 100;
-      lane.publish({.sequence = sequence, .content_hash = sequence + 100});
-      for (bool returned = false; !returned;) {
-        RL_ASSERT(back.drain([&](Return entry) { returned = entry.unit == sequence; }));
-        if (!returned) rl::yield(1, $);
+      while (sequence - returned == 2) {
+        RL_ASSERT(back.drain([&](Return entry) { RL_ASSERT(entry.unit == returned++); }));
+        if (sequence - returned == 2) rl::yield(1, $);
       }
+      bytes[sequence % 2]($) = sequence + 100;
+      lane.publish({.sequence = sequence, .content_hash = sequence + 100});
     }
   }
   void consume() {
     LaneReader<A> lane(head, slots, 2, cursor);
     ReturnWriter<A> back(tail, returns, 2);
+    std::uint64_t known_head = 0;
     for (std::uint64_t expected = 0; expected < kBatches;) {
       BatchDescriptor taken;
-      if (lane.take(taken) != Taking::taken) {
+      if (lane.take(taken, known_head) != Taking::taken) {
         rl::yield(1, $);
         continue;
       }
-      RL_ASSERT(taken.sequence == expected && taken.content_hash == bytes($));
+      RL_ASSERT(taken.sequence == expected && taken.content_hash == bytes[expected % 2]($));
       back.push({std::uint32_t(expected), 0});
       ++expected;
     }
@@ -220,7 +222,8 @@ struct RevocationModel : rl::test_suite<RevocationModel<A>, 2> {
       for (auto& word : slots[0].words) A::store_relaxed(word, std::uint64_t{666});
     } else {
       BatchDescriptor taken;
-      if (LaneReader<A>(head, slots, 1, cursor).take(taken) != Taking::taken) return;
+      std::uint64_t known_head = 0;
+      if (LaneReader<A>(head, slots, 1, cursor).take(taken, known_head) != Taking::taken) return;
       ++taken_count;
       RL_ASSERT(taken.sequence == 0 && taken.content_hash == 7);
     }
