@@ -19,6 +19,8 @@ namespace {
 
 /// Cheaper than a sleep and a wake (17 to 21 µs) if the next batch is about to come.
 constexpr std::chrono::microseconds kSpin{30};
+/// The first part of it.
+constexpr std::chrono::microseconds kSpinAlone{2};
 /// Longest sleep without asking whether the scanner lives and the caller was interrupted.
 constexpr std::chrono::milliseconds kSlice{50};
 /// The scanner rings no bell when it has drained the return ring.
@@ -269,10 +271,16 @@ bool ConsumerSession::may_take() {
   return scanner_died_ || desk_.has_room();
 }
 
+/// At first alone, for who comes soon. Then it gives the CPU up in between: to other consumers
+/// that were pinned to it as well, for which the publisher may be waiting.
 bool ConsumerSession::spin() const {
-  for (const auto until = Clock::now() + kSpin; Clock::now() < until;) {
+  const auto since = Clock::now();
+  for (auto now = since; now - since < kSpin; now = Clock::now()) {
     if (ready()) return true;
-    for (int i = 0; i < 16; ++i) pause_cpu();
+    if (now - since < kSpinAlone)
+      for (int i = 0; i < 16; ++i) pause_cpu();
+    else
+      std::this_thread::yield();
   }
   return ready();
 }

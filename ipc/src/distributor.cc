@@ -17,8 +17,12 @@ namespace {
 constexpr std::chrono::milliseconds kGroupPace{20};
 /// Longest sleep of a publisher without looking again, whatever wakes were lost.
 constexpr std::chrono::milliseconds kWaitSlice{50};
-/// Longest look for room before sleeping; about what being kicked and woken costs.
+/// Longest look for room before saying so and sleeping: some turns of consumers that share a CPU.
+constexpr std::chrono::milliseconds kLook{2};
+/// Its first part, without sleeping; about what being woken costs.
 constexpr std::chrono::microseconds kSpin{50};
+/// Between two looks after that.
+constexpr std::chrono::microseconds kDoze{50};
 /// Between two looks for room; in this time a consumer reads one or two batches.
 constexpr std::chrono::microseconds kBetweenLooks{4};
 
@@ -113,50 +117,76 @@ Result<PoolAccounts::Placement> Distributor::find_room(unsigned worker, std::uin
       lane_free_.wait_for(lock, kWaitSlice);
       --waiting_for_lane_;
     } else if (!drain_everybody()) {
-      if (waited) {
-        room_.wait_for(lock, kWaitSlice);
-      } else if (!spin_for_room(lock)) {
-        // Having said that we starve, look once more before sleeping; see starvation_gate.h.
-        begin_waiting(since);
-        waited = true;
-      }
+      wait_for_room(lock, since, waited);
     }
   }
 }
 
-/// A consumer that is busy reading gives something back every few µs: to look again
-/// costs less than a kick and two wakes per batch. Not at once, for each look takes a
-/// line from the consumer. One publisher at a time, and it yields, since the consumer
-/// may need this very CPU. False: nothing of use came back.
-bool Distributor::spin_for_room(Lock& lock) {
-  if (spinning_ || starving_ > 0 || accounts_.attached() == 0) return false;
-  spinning_ = true;
+/// Of those who find no room one looks for it, and the others sleep until it has found some: then
+/// the next one looks. Only when it gave up do the consumers hear that we starve; having said so,
+/// the caller looks once more before sleeping, see starvation_gate.h.
+void Distributor::wait_for_room(Lock& lock, Clock::time_point since, bool& waited) {
+  const bool others_do = looking_ || declared_starved_;
+  if (!others_do && look_for_room(lock)) return;
+  if (!waited) begin_waiting(since);
+  waited = true;
+  if (others_do)
+    room_.wait_for(lock, kWaitSlice);
+  else
+    declare();
+}
+
+/// Consumers that are busy reading give something back every few µs, or once those have had
+/// their turn that share a CPU: to look again costs less than a kick and two wakes per batch. Not at
+/// once, for each look takes a line from the consumer; and yielding, later sleeping, since the
+/// consumer may need this very CPU. False: nothing of use came back.
+bool Distributor::look_for_room(Lock& lock) {
+  if (accounts_.attached() == 0) return false;
+  looking_ = true;
   const auto since = Clock::now();
   auto now = since;
   bool came = false;
-  while (!came && now - since < kSpin) {
-    lock.unlock();
-    for (const auto look = now + kBetweenLooks; now < look; now = Clock::now()) std::this_thread::yield();
-    lock.lock();
+  while (!came && now - since < kLook) {
+    if (now - since < kSpin)
+      give_others_the_cpu(lock);
+    else
+      room_.wait_for(lock, kDoze);
     came = (take_back_from_everybody() && accounts_.may_have_room()) || stopped_ || finished_ || accounts_.attached() == 0;
+    now = Clock::now();
   }
-  spinning_ = false;
-  if (came) backpressure_ += now - since;
-  return came;
+  looking_ = false;
+  if (!came) return false;
+  backpressure_ += now - since;
+  room_may_have_come();  // or somebody else has to look
+  return true;
+}
+
+void Distributor::give_others_the_cpu(Lock& lock) {
+  lock.unlock();
+  const auto until = Clock::now() + kBetweenLooks;
+  do std::this_thread::yield();
+  while (Clock::now() < until);
+  lock.lock();
 }
 
 void Distributor::begin_waiting(Clock::time_point since) {
   if (starving_++ == 0) starved_since_ = since;
   waiting_since_sum_ += since.time_since_epoch();
+}
+
+void Distributor::declare() {
+  declared_starved_ = true;
   declare_starved<Atomics>(control_.writable_header().starved);
 }
 
+/// Whoever waits on looks for itself first.
 void Distributor::end_waiting(Clock::time_point since) {
   waiting_since_sum_ -= since.time_since_epoch();
   backpressure_ += Clock::now() - since;
-  if (--starving_ == 0) end_starvation<Atomics>(control_.writable_header().starved);
-  // What came back may have been enough for the next one too.
-  if (accounts_.free_blocks() > 0) room_may_have_come();
+  --starving_;
+  declared_starved_ = false;
+  end_starvation<Atomics>(control_.writable_header().starved);
+  room_may_have_come();
 }
 
 void Distributor::room_may_have_come() {

@@ -140,8 +140,11 @@ class Distributor {
 
   void grow_pool(Lock& lock);
   Result<PoolAccounts::Placement> find_room(unsigned worker, std::uint32_t units, std::uint32_t rows);
-  bool spin_for_room(Lock& lock);
+  void wait_for_room(Lock& lock, Clock::time_point since, bool& waited);
+  bool look_for_room(Lock& lock);
+  void give_others_the_cpu(Lock& lock);
   void begin_waiting(Clock::time_point since);
+  void declare();
   void end_waiting(Clock::time_point since);
   std::vector<std::shared_ptr<Seat>> conclude(const PoolAccounts::Placement& placement,
                                               const OutgoingBatch& batch);
@@ -205,7 +208,8 @@ class Distributor {
 
   unsigned waiting_for_lane_ = 0;
   unsigned starving_ = 0;  ///< publishers that wait for room
-  bool spinning_ = false;  ///< one looks again and again before it does
+  bool looking_ = false;   ///< one that does not yet, and looks for room again and again
+  bool declared_starved_ = false;  ///< consumers kick when they give something back
   Clock::time_point starved_since_{};
   std::chrono::nanoseconds backpressure_{0};       ///< of those who have found room
   std::chrono::nanoseconds waiting_since_sum_{0};  ///< start times of those who still wait
