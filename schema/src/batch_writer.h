@@ -39,12 +39,30 @@ class BatchWriter {
   auto vector_of(const Container& elements) {
     return vector_of(elements.data(), elements.size());
   }
-  flatbuffers::Offset<flatbuffers::Vector<std::uint8_t>> bytes_of(std::string_view bytes);
+  using Bytes = flatbuffers::Offset<flatbuffers::Vector<std::uint8_t>>;
+  Bytes bytes_of(std::string_view bytes);
+  /// Null without nulls.
+  Bytes bitmap(const std::uint8_t* valid, std::uint32_t nulls, std::uint32_t rows);
 
-  flatbuffers::Offset<wire::ColumnData> column(std::size_t id, const ColumnView& view, std::uint32_t rows);
-  flatbuffers::Offset<wire::TextData> text(std::size_t id, const TextView& view, std::uint32_t rows);
-  flatbuffers::Offset<wire::DirectoryTable> directory_table(const DirectoryCoder& directories);
-  flatbuffers::Offset<wire::DirectoryRecordTable> record_table(const RecordColumns& records);
+  /// A column's vectors are written; its table is not.
+  struct Column {
+    std::uint8_t id = 0;
+    bool constant = false;
+    Bytes values;
+    std::uint32_t null_count = 0;
+    Bytes valid;
+  };
+  struct Text {
+    std::uint8_t id = 0;
+    flatbuffers::Offset<flatbuffers::Vector<std::int32_t>> offsets;
+    Bytes bytes;
+    std::uint32_t null_count = 0;
+    Bytes valid;
+  };
+  Column column(std::size_t id, const ColumnView& view, std::uint32_t rows);
+  Text text(std::size_t id, const TextView& view, std::uint32_t rows);
+  flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<wire::ColumnData>>> column_tables(std::span<const Column> columns);
+  flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<wire::TextData>>> text_tables(std::span<const Text> texts);
 
   flatbuffers::FlatBufferBuilder buffer_;
 };
