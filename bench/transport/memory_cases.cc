@@ -104,16 +104,17 @@ class CountersOnly {
 };
 
 /// The window again and again until the time is over: nothing is sent.
+template <std::size_t kBytes>
 class PlainReading {
  public:
-  explicit PlainReading(Board&) : window_(shared_window()) {}
+  explicit PlainReading(Board&) : window_(shared_window(kBytes)) {}
   void begin_sending() {}
   void begin_receiving() { until_ = now_ns() + kWarmUpNs + kStreamNs; }
   void send(const Payload&) { std::this_thread::sleep_for(std::chrono::milliseconds(5)); }
   void finish() {}
   std::span<const std::byte> receive() {
     if (now_ns() > until_) return {};
-    at_ = (at_ + kBatchBytes) % kWindow;
+    at_ = (at_ + kBatchBytes) % kBytes;
     return window_.subspan(at_, kBatchBytes);
   }
 
@@ -135,6 +136,13 @@ void add_counters_only(std::vector<Case>& cases) {
   add("counters only, 512 KiB", std::integral_constant<std::size_t, kWindow / 16>());
 }
 
+template <std::size_t kBytes>
+void add_plain_reading(std::vector<Case>& cases, const std::string& name, Workload workload) {
+  cases.push_back({name, workload, [workload](Board& board, std::pair<int, int> cpus) {
+                     run_channel<PlainReading<kBytes>>(board, workload, cpus, plain_message(kBatchBytes));
+                   }});
+}
+
 void run_probe(Board& board, std::pair<int, int> cpus) { board.value = probe_distance(cpus); }
 
 }  // namespace
@@ -145,10 +153,9 @@ void add_memory_cases(std::vector<Case>& cases) {
   add_counters_only<Workload::four_readers>(cases);
   add_counters_only<Workload::sixteen_readers>(cases);
   cases.push_back({"one word between the cores", Workload::reader_awake, run_probe});
-  for (const Workload workload : {Workload::four_readers, Workload::sixteen_readers})
-    cases.push_back({"plain readers", workload, [workload](Board& board, std::pair<int, int> cpus) {
-                       run_channel<PlainReading>(board, workload, cpus, plain_message(kBatchBytes));
-                     }});
+  add_plain_reading<kWindow>(cases, "plain readers, 8 MiB", Workload::four_readers);
+  add_plain_reading<kWindow>(cases, "plain readers, 8 MiB", Workload::sixteen_readers);
+  add_plain_reading<8 * kWindow>(cases, "plain readers, 64 MiB", Workload::sixteen_readers);
 }
 
 }  // namespace pwalk::bench

@@ -199,7 +199,7 @@ Result<void> ControlServer::welcome(Connection& connection, const Distributor::A
   message.missed_rows = admission.missed_rows;
   const bool lends = credentials_.lends_pool || connection.process.pid() == ::getpid();
   // A member's batches stay in the pool until they are done, whatever it reads.
-  const std::uint32_t share = admission.seat->group ? ~std::uint32_t{0} : admission.seat->grant_blocks;
+  const std::uint32_t share = admission.seat->group ? ~std::uint32_t{0} : admission.seat->grant.blocks;
   message.grant_blocks = lends ? share : 0;
   message.member = admission.seat->member;
   message.name.set(credentials_.name);

@@ -307,8 +307,8 @@ Result<Distributor::Admission> Distributor::attach(Applicant applicant) {
   }
   const Lock lock(mutex_);
   if (auto seated = take_seat(*seat, group, admission); !seated) return tl::unexpected(seated.error());
-  if (!group) seat->grant_blocks = grant();
-  granted_blocks_ += seat->grant_blocks;
+  if (!group) seat->grant = grant();
+  count_grant(seat->grant, +1);
   seats_.push_back(seat);
   ++ever_attached_;
   room_.notify_all();  // somebody is there now: what nobody holds may be freed
@@ -342,13 +342,19 @@ Result<void> Distributor::take_seat(Seat& seat, const std::shared_ptr<Group>& gr
 }
 
 /// An eighth of what is left of half the pool, so that newcomers get something for
-/// long and the other half is never pinned. At least two blocks as long as there
-/// are: whoever reads one batch after the other still has the last one when the
-/// next comes.
-std::uint32_t Distributor::grant() const {
-  const auto half = std::uint32_t(pool_.size() / kBlockBytes / 2);
-  const std::uint32_t left = half - std::min(half, granted_blocks_);
-  return std::min(left, std::max(2u, left / 8));
+/// long. At least two blocks as long as there are: whoever reads one batch after the
+/// other still has the last one when the next comes. Then single blocks of another
+/// quarter, with which most pairs of batches need no copy; the last quarter is never
+/// pinned.
+Grant Distributor::grant() const {
+  const auto blocks = std::uint32_t(pool_.size() / kBlockBytes);
+  const std::uint32_t left = blocks / 2 - granted_blocks_;
+  if (left > 0) return {.blocks = std::min(left, std::max(2u, left / 8))};
+  return {.blocks = granted_late_ < blocks / 4 ? 1u : 0u, .late = true};
+}
+
+void Distributor::count_grant(const Grant& grant, int sign) {
+  (grant.late ? granted_late_ : granted_blocks_) += std::uint32_t(sign) * grant.blocks;
 }
 
 std::uint64_t Distributor::gone_rows() const {
@@ -380,7 +386,7 @@ void Distributor::detach_locked(Seat& seat) {
 void Distributor::forget(const std::shared_ptr<Seat>& seat) {
   const Lock lock(mutex_);
   if (std::erase(seats_, seat) == 0) return;
-  granted_blocks_ -= seat->grant_blocks;
+  count_grant(seat->grant, -1);
   if (seat->group)
     leave_group(*seat);
   else
@@ -751,7 +757,7 @@ void Distributor::evict(Seat& seat) {
   detach_locked(seat);
   ring<Atomics>(seat.memory.header().bell);
   const auto largest = std::uint32_t(max_batch_bytes() / kBlockBytes) + 1;
-  if (accounts_.held_blocks(seat.id) > seat.grant_blocks + largest) accounts_.dispossess(seat.id);
+  if (accounts_.held_blocks(seat.id) > seat.grant.blocks + largest) accounts_.dispossess(seat.id);
 }
 
 // ---- what is shown ----------------------------------------------------------

@@ -29,6 +29,12 @@ struct Applicant {
 
 struct Seat;
 
+/// How many blocks a consumer may keep pinned.
+struct Grant {
+  std::uint32_t blocks = 0;
+  bool late = false;  ///< what there is when half the pool has been granted
+};
+
 /// The scanner's end of one group: a single consumer in the accounts, whose batches
 /// its members share. Guarded by the Distributor's mutex.
 struct Group {
@@ -66,7 +72,7 @@ struct Seat : std::enable_shared_from_this<Seat> {
   std::uint32_t member = 0;         ///< its number in the group
   bool told_end = false;            ///< that nothing more comes to it
   SlowWatch::Clock::time_point next_settled_look{};
-  std::uint32_t grant_blocks = 0;  ///< how many blocks it may keep pinned; never shrinks. A member of a group: 0, it needs none
+  Grant grant;  ///< never shrinks. A member of a group: none, it needs none
   bool attached = true;
   bool expelled = false;  ///< caught lying; nothing on its page is looked at again
   bool evicted = false;   ///< too slow; it still gives back what it had taken
@@ -161,7 +167,8 @@ class Distributor {
   ConsumerStatus status_of(const Seat& seat) const;
   SlowWatch::Positions heads() const;
   void room_may_have_come();
-  std::uint32_t grant() const;
+  Grant grant() const;
+  void count_grant(const Grant& grant, int sign);
 
   Result<std::shared_ptr<Group>> group_for(const Applicant& applicant);
   Result<void> take_seat(Seat& seat, const std::shared_ptr<Group>& group, Admission& admission);
@@ -203,7 +210,7 @@ class Distributor {
   std::vector<GroupStatus> past_groups_;
   EndFigures totals_;
   std::uint64_t ever_attached_ = 0;
-  std::uint32_t granted_blocks_ = 0;
+  std::uint32_t granted_blocks_ = 0, granted_late_ = 0;
   bool stopped_ = false, finished_ = false;
 
   unsigned waiting_for_lane_ = 0;

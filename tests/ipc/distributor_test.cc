@@ -319,16 +319,16 @@ TEST_F(DistributorTest, AnEvictedConsumerThatClaimsTheWholePoolLosesIt) {
   worker.join();
 }
 
-TEST_F(DistributorTest, GrantsNeverReachTheOtherHalf) {
+TEST_F(DistributorTest, GrantsNeverReachTheLastQuarter) {
   std::vector<std::shared_ptr<Seat>> seats;
   std::vector<std::uint32_t> grants;
-  for (int i = 0; i < 4; ++i) {
+  for (int i = 0; i < 6; ++i) {
     seats.push_back(attach());
-    grants.push_back(seats.back()->grant_blocks);
+    grants.push_back(seats.back()->grant.blocks);
   }
-  EXPECT_EQ(grants, (std::vector<std::uint32_t>{2, 2, 0, 0}));
+  EXPECT_EQ(grants, (std::vector<std::uint32_t>{2, 2, 1, 1, 0, 0}));
   distributor_->forget(seats[0]);
-  EXPECT_EQ(attach()->grant_blocks, 2u) << "what the dead had is granted again";
+  EXPECT_EQ(attach()->grant.blocks, 2u) << "what the dead had is granted again";
 }
 
 /// What a consumer could write on its own page, and no honest one would.
