@@ -129,11 +129,10 @@ Result<BatchLease> ConsumerSession::lend(const StreamReader::Taken& taken, const
   stats_.redelivered += held->redelivered;
   const auto bytes = pin_or_copy(*held);
   if (!bytes) return tl::unexpected(bytes.error());
-  auto view = schema::EntryBatchView::check(*bytes);
-  if (!view)
-    return broken(fmt::format("lane {} batch {}: {}", taken.lane, descriptor.sequence, view.error().what));
-  if (auto counted = count(descriptor, *view); !counted) return tl::unexpected(counted.error());
-  held->view = options_.columns ? view->limited_to(*options_.columns) : *std::move(view);
+  if (const auto good = schema::EntryBatchView::check_into(*bytes, held->view); !good)
+    return broken(fmt::format("lane {} batch {}: {}", taken.lane, descriptor.sequence, good.error().what));
+  if (auto counted = count(descriptor, held->view); !counted) return tl::unexpected(counted.error());
+  if (options_.columns) held->view = held->view.limited_to(*options_.columns);
   BatchLease lease;
   lease.held_ = std::move(held);
   return lease;

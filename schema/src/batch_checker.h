@@ -12,14 +12,15 @@
 namespace pwalk::schema {
 
 /// Looks at a batch in the order of FORMAT.md, "What a reader must check", and
-/// fills a view with what it has found good. Used once.
+/// fills a fresh view with what it has found good. Used once.
 ///
 /// Every check returns whether all is well; the first that is not leaves its
 /// Error behind. None trusts what an earlier one has not established.
 class BatchChecker {
  public:
-  explicit BatchChecker(std::span<const std::byte> bytes) { view_.bytes_ = bytes; }
-  Result<EntryBatchView> run();
+  /// `view` must outlive it.
+  BatchChecker(std::span<const std::byte> bytes, EntryBatchView& view) : view_(view) { view_.bytes_ = bytes; }
+  Result<void> run();
 
  private:
   bool check_address();
@@ -62,7 +63,7 @@ class BatchChecker {
     return std::size_t(static_cast<const std::byte*>(place) - view_.bytes_.data());
   }
 
-  EntryBatchView view_;
+  EntryBatchView& view_;
   const wire::EntryBatch* batch_ = nullptr;
   bool some_name_is_empty_ = false;
   Error error_;

@@ -1,12 +1,20 @@
 #include "pwalk/schema/entry_batch_view.h"
 
+#include <utility>
+
 #include "batch_checker.h"
 #include "batch_content.h"
 
 namespace pwalk::schema {
 
 Result<EntryBatchView> EntryBatchView::check(std::span<const std::byte> bytes) {
-  return BatchChecker(bytes).run();
+  Result<EntryBatchView> view{EntryBatchView()};
+  if (auto good = check_into(bytes, *view); !good) return tl::unexpected(std::move(good.error()));
+  return view;
+}
+
+Result<void> EntryBatchView::check_into(std::span<const std::byte> bytes, EntryBatchView& fresh) {
+  return BatchChecker(bytes, fresh).run();
 }
 
 EntryBatchView EntryBatchView::limited_to(ColumnSet wanted) const {

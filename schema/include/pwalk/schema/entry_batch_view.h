@@ -77,6 +77,9 @@ class EntryBatchView {
   /// EPROTO with what is wrong and the offset; FORMAT.md lists all that is looked
   /// at. `bytes` must be 64-byte aligned (EINVAL otherwise).
   static Result<EntryBatchView> check(std::span<const std::byte> bytes);
+  /// The same into `fresh`, a view that was made by default; it stays unusable if the batch is refused.
+  /// A view is more than a kilobyte, and not copied this way.
+  static Result<void> check_into(std::span<const std::byte> bytes, EntryBatchView& fresh);
 
   std::span<const std::byte> bytes() const { return bytes_; }
   std::uint32_t rows() const { return rows_; }
