@@ -26,6 +26,7 @@
 namespace pwalk::bench {
 
 constexpr std::size_t kBatchBytes = 65536, kRecordBytes = 64;
+constexpr std::uint32_t kRowsInABatch = 1000;  ///< entries that make kBatchBytes, nearly
 constexpr std::int64_t kStreamNs = 60'000'000;   ///< one throughput sample
 constexpr std::int64_t kWarmUpNs = 10'000'000;
 constexpr std::int64_t kLatencyNs = 60'000'000;

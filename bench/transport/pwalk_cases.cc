@@ -74,7 +74,6 @@ class LaneChannel {
   ipc::BatchLease held_;
 };
 
-constexpr std::uint32_t kRowsIn64KiB = 1000;
 using Small = LaneChannel<8u << 20>;
 using Medium = LaneChannel<64u << 20>;  ///< grants that let 16 readers hold a batch each in place
 using Default = LaneChannel<256u << 20>;
@@ -89,15 +88,15 @@ void add(std::vector<Case>& cases, const std::string& name, Workload workload, s
 }  // namespace
 
 void add_pwalk_cases(std::vector<Case>& cases) {
-  add<Small>(cases, "pwalk, pool of 8 MiB", Workload::batches, kRowsIn64KiB);
-  add<Default>(cases, "pwalk, pool of 256 MiB, while it grows", Workload::batches, kRowsIn64KiB);
-  add<Small>(cases, "pwalk, 1000 in a batch", Workload::records, kRowsIn64KiB);
-  add<Small>(cases, "pwalk, 4000 in a batch", Workload::records, 4 * kRowsIn64KiB);
+  add<Small>(cases, "pwalk, pool of 8 MiB", Workload::batches, kRowsInABatch);
+  add<Default>(cases, "pwalk, pool of 256 MiB, while it grows", Workload::batches, kRowsInABatch);
+  add<Small>(cases, "pwalk, 1000 in a batch", Workload::records, kRowsInABatch);
+  add<Small>(cases, "pwalk, 4000 in a batch", Workload::records, 4 * kRowsInABatch);
   add<Small>(cases, "pwalk", Workload::reader_awake, 1);
   add<Small>(cases, "pwalk", Workload::reader_asleep, 1);
-  add<Small>(cases, "pwalk, pool of 8 MiB", Workload::four_readers, kRowsIn64KiB);
-  add<Small>(cases, "pwalk, pool of 8 MiB", Workload::sixteen_readers, kRowsIn64KiB);
-  add<Medium>(cases, "pwalk, pool of 64 MiB", Workload::sixteen_readers, kRowsIn64KiB);
+  add<Small>(cases, "pwalk, pool of 8 MiB", Workload::four_readers, kRowsInABatch);
+  add<Small>(cases, "pwalk, pool of 8 MiB", Workload::sixteen_readers, kRowsInABatch);
+  add<Medium>(cases, "pwalk, pool of 64 MiB", Workload::sixteen_readers, kRowsInABatch);
 }
 
 }  // namespace pwalk::bench
