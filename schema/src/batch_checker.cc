@@ -21,7 +21,6 @@ constexpr std::size_t kMaxRows = EntryBatchBuilder::kMaxRows;
 constexpr flatbuffers::uoffset_t kMaxTables = 64, kMaxDepth = 8;
 
 constexpr std::string_view kTypes = "fdlbcps?";
-constexpr std::string_view kSlashAndNul("/", 2), kNul("", 1);
 
 std::string quoted(std::string_view name) {
   return "'" + std::string(name) + "'";
@@ -183,7 +182,7 @@ bool BatchChecker::check_text(const wire::TextData& text) {
   TextView view;
   if (!take(text.offsets(), view_.rows_ + 1, name + " offsets", view.offsets) ||
       !take_bytes(text.bytes(), name, view.bytes) || !check_offsets(view.offsets, view.bytes.size(), name + " offsets") ||
-      !check_absent(kNul, view.bytes, name))
+      !check_text_bytes(view.bytes, name))
     return false;
   view.null_count = text.null_count();
   if (view.null_count > view_.rows_) return wrong(quoted(name) + " has more nulls than rows,", &text);
@@ -262,9 +261,10 @@ bool BatchChecker::check_offsets(std::span<const std::int32_t> offsets, std::siz
   return true;
 }
 
-bool BatchChecker::check_absent(std::string_view forbidden, std::string_view bytes, std::string_view name) {
-  if (!holds_either(bytes, forbidden.front(), forbidden.back())) return true;
-  const auto at = bytes.find_first_of(forbidden);
+bool BatchChecker::check_text_bytes(std::string_view bytes, std::string_view name, char forbidden) {
+  if (!holds_nul_or(forbidden, bytes)) return true;
+  const char either[] = {forbidden, '\0'};
+  const auto at = bytes.find_first_of({either, 2});
   return wrong(quoted(name) + " holds " + (bytes[at] == 0 ? "NUL" : "'/'"), bytes.data() + at);
 }
 
@@ -272,7 +272,7 @@ bool BatchChecker::check_names() {
   return take(batch_->name_offsets(), view_.rows_ + 1, "name_offsets", view_.name_offsets_) &&
          take_bytes(batch_->name_bytes(), "name_bytes", view_.name_bytes_) &&
          check_offsets(view_.name_offsets_, view_.name_bytes_.size(), "name_offsets", &some_name_is_empty_) &&
-         check_absent(kSlashAndNul, view_.name_bytes_, "name_bytes");
+         check_text_bytes(view_.name_bytes_, "name_bytes", '/');
 }
 
 bool BatchChecker::check_directory_table() {
@@ -287,7 +287,7 @@ bool BatchChecker::check_directory_table() {
       take(table.suffix_offsets(), rows + 1, "directories.suffix_offsets", view_.suffix_offsets_) &&
       take_bytes(table.suffix_bytes(), "directories.suffix_bytes", view_.suffix_bytes_) &&
       check_offsets(view_.suffix_offsets_, view_.suffix_bytes_.size(), "directories.suffix_offsets") &&
-      check_absent(kNul, view_.suffix_bytes_, "directories.suffix_bytes");
+      check_text_bytes(view_.suffix_bytes_, "directories.suffix_bytes");
   for (std::size_t row = 0; fields && row < rows; ++row)
     if (!check_prefix(row) || !check_slashes(row)) return false;
   return fields;

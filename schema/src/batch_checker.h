@@ -52,8 +52,8 @@ class BatchChecker {
   /// equals the one before it.
   bool check_offsets(std::span<const std::int32_t> offsets, std::size_t bytes, std::string_view name,
                      bool* repeats = nullptr);
-  /// `forbidden`: one byte or two.
-  bool check_absent(std::string_view forbidden, std::string_view bytes, std::string_view name);
+  /// That they hold neither NUL nor `forbidden`.
+  bool check_text_bytes(std::string_view bytes, std::string_view name, char forbidden = '\0');
   bool check_operations(std::span<const std::uint8_t> operations);
 
   bool refuse(int code, std::string what);

@@ -13,17 +13,21 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 /// Without a branch in the loop: a batch that is good, as nearly all are, is looked at to its end.
+/// As long as no element is negative no difference of two overflows, and one that is negative comes
+/// after a greater one, since the first is 0.
 HWY_ATTR OffsetScan ScanOffsets(std::span<const std::int32_t> offsets) {
   const hn::ScalableTag<std::int32_t> d;
   const std::size_t lanes = hn::Lanes(d);
-  auto falls = hn::FirstN(d, 0), same = falls;
+  auto least_step = hn::Set(d, 1), signs = hn::Zero(d);
   std::size_t at = 1;
   for (; at + lanes <= offsets.size(); at += lanes) {
-    const auto before = hn::LoadU(d, offsets.data() + at - 1), here = hn::LoadU(d, offsets.data() + at);
-    falls = hn::Or(falls, hn::Gt(before, here));
-    same = hn::Or(same, hn::Eq(before, here));
+    const auto here = hn::LoadU(d, offsets.data() + at);
+    least_step = hn::Min(least_step, hn::Sub(here, hn::LoadU(d, offsets.data() + at - 1)));
+    signs = hn::Or(signs, here);
   }
-  OffsetScan found{.descends = !hn::AllFalse(d, falls), .repeats = !hn::AllFalse(d, same)};
+  const auto zero = hn::Zero(d);
+  OffsetScan found{.descends = !hn::AllFalse(d, hn::Lt(hn::Min(least_step, signs), zero)),
+                   .repeats = !hn::AllFalse(d, hn::Eq(least_step, zero))};
   for (; at < offsets.size(); ++at) {
     found.descends |= offsets[at - 1] > offsets[at];
     found.repeats |= offsets[at - 1] == offsets[at];
@@ -46,24 +50,28 @@ HWY_ATTR bool Descends(std::span<const std::int16_t> elements) {
 /// 0 where a byte is one of the two. The least of all is kept, and not masks of what is equal,
 /// since there are more instructions per cycle for that.
 template <class D, class V = hn::Vec<D>>
-HWY_ATTR V distance_to_either(D d, const std::uint8_t* from, V one, V other) {
+HWY_ATTR V distance_to_nul_or(D d, const std::uint8_t* from, V other) {
   const V here = hn::LoadU(d, from);
-  return hn::Min(hn::Xor(here, one), hn::Xor(here, other));
+  return hn::Min(here, hn::Xor(here, other));
 }
 
-HWY_ATTR bool HoldsEither(std::string_view bytes, char one, char other) {
+HWY_ATTR bool HoldsNulOr(char other, std::string_view bytes) {
   const hn::ScalableTag<std::uint8_t> d;
   const std::size_t lanes = hn::Lanes(d);
   const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
-  const auto first = hn::Set(d, std::uint8_t(one)), second = hn::Set(d, std::uint8_t(other));
-  auto even = hn::Set(d, std::uint8_t{0xff}), odd = even;
+  const auto wanted = hn::Set(d, std::uint8_t(other));
+  auto first = hn::Set(d, std::uint8_t{0xff}), second = first, third = first, fourth = first;
   std::size_t at = 0;
-  for (; at + 2 * lanes <= bytes.size(); at += 2 * lanes) {
-    even = hn::Min(even, distance_to_either(d, data + at, first, second));
-    odd = hn::Min(odd, distance_to_either(d, data + at + lanes, first, second));
+  for (; at + 4 * lanes <= bytes.size(); at += 4 * lanes) {
+    first = hn::Min(first, distance_to_nul_or(d, data + at, wanted));
+    second = hn::Min(second, distance_to_nul_or(d, data + at + lanes, wanted));
+    third = hn::Min(third, distance_to_nul_or(d, data + at + 2 * lanes, wanted));
+    fourth = hn::Min(fourth, distance_to_nul_or(d, data + at + 3 * lanes, wanted));
   }
-  bool found = !hn::AllFalse(d, hn::Eq(hn::Min(even, odd), hn::Zero(d)));
-  for (; at < bytes.size(); ++at) found |= bytes[at] == one || bytes[at] == other;
+  for (; at + lanes <= bytes.size(); at += lanes) first = hn::Min(first, distance_to_nul_or(d, data + at, wanted));
+  const auto least = hn::Min(hn::Min(first, second), hn::Min(third, fourth));
+  bool found = !hn::AllFalse(d, hn::Eq(least, hn::Zero(d)));
+  for (; at < bytes.size(); ++at) found |= bytes[at] == '\0' || bytes[at] == other;
   return found;
 }
 
@@ -98,7 +106,7 @@ namespace pwalk::schema {
 
 HWY_EXPORT(ScanOffsets);
 HWY_EXPORT(Descends);
-HWY_EXPORT(HoldsEither);
+HWY_EXPORT(HoldsNulOr);
 HWY_EXPORT(ScanLetters);
 
 OffsetScan scan_offsets(std::span<const std::int32_t> offsets) {
@@ -107,9 +115,7 @@ OffsetScan scan_offsets(std::span<const std::int32_t> offsets) {
 
 bool descends(std::span<const std::int16_t> elements) { return HWY_DYNAMIC_DISPATCH(Descends)(elements); }
 
-bool holds_either(std::string_view bytes, char one, char other) {
-  return HWY_DYNAMIC_DISPATCH(HoldsEither)(bytes, one, other);
-}
+bool holds_nul_or(char other, std::string_view bytes) { return HWY_DYNAMIC_DISPATCH(HoldsNulOr)(other, bytes); }
 
 LetterScan scan_letters(std::span<const std::uint8_t> bytes, std::string_view letters) {
   return HWY_DYNAMIC_DISPATCH(ScanLetters)(bytes, letters);

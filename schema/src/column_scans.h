@@ -15,13 +15,14 @@ struct OffsetScan {
   bool descends = false;  ///< some element is less than the one before it
   bool repeats = false;   ///< some element equals the one before it
 };
+/// Requires that the first is 0.
 OffsetScan scan_offsets(std::span<const std::int32_t> offsets);
 
 /// Is some element less than the one before it?
 bool descends(std::span<const std::int16_t> elements);
 
-/// Is any byte `one` or `other`?
-bool holds_either(std::string_view bytes, char one, char other);
+/// Is any byte NUL or `other`?
+bool holds_nul_or(char other, std::string_view bytes);
 
 struct LetterScan {
   bool unknown = false;   ///< some byte is neither 0 nor one of the letters
