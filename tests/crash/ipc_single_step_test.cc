@@ -95,7 +95,8 @@ TEST(SingleStepTest, AConsumerKilledWhileItTakesAndGivesBackIsNeverAskedForMoreT
   const auto consumer = [&] {
     LaneReader<Atomics> lane(stream->head, stream->ring, 4, stream->cursor);
     ReturnWriter<Atomics> back(stream->returned, stream->returns, 4);
-    for (BatchDescriptor batch; lane.take(batch) == Taking::taken;)
+    std::uint64_t known_head = 0;
+    for (BatchDescriptor batch; lane.take(batch, known_head) == Taking::taken;)
       back.push({std::uint32_t(batch.offset / kUnitBytes), std::uint32_t(batch.sequence)});
     return 0;
   };
