@@ -126,13 +126,11 @@ Result<PoolAccounts::Placement> Distributor::find_room(unsigned worker, std::uin
 /// the next one looks. Only when it gave up do the consumers hear that we starve; having said so,
 /// the caller looks once more before sleeping, see starvation_gate.h.
 void Distributor::wait_for_room(Lock& lock, Clock::time_point since, bool& waited) {
-  const bool others_do = looking_ || declared_starved_;
-  if (!others_do && look_for_room(lock)) return;
   if (!waited) begin_waiting(since);
   waited = true;
-  if (others_do)
+  if (looking_ || declared_starved_)
     room_.wait_for(lock, kWaitSlice);
-  else
+  else if (!look_for_room(lock))
     declare();
 }
 
@@ -155,10 +153,7 @@ bool Distributor::look_for_room(Lock& lock) {
     now = Clock::now();
   }
   looking_ = false;
-  if (!came) return false;
-  backpressure_ += now - since;
-  room_may_have_come();  // or somebody else has to look
-  return true;
+  return came;
 }
 
 void Distributor::give_others_the_cpu(Lock& lock) {
@@ -179,13 +174,13 @@ void Distributor::declare() {
   declare_starved<Atomics>(control_.writable_header().starved);
 }
 
-/// Whoever waits on looks for itself first.
+/// Whoever waits on is woken to look for itself, before the consumers have to kick again.
 void Distributor::end_waiting(Clock::time_point since) {
   waiting_since_sum_ -= since.time_since_epoch();
   backpressure_ += Clock::now() - since;
   --starving_;
+  if (declared_starved_) end_starvation<Atomics>(control_.writable_header().starved);
   declared_starved_ = false;
-  end_starvation<Atomics>(control_.writable_header().starved);
   room_may_have_come();
 }
 

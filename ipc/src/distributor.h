@@ -215,8 +215,8 @@ class Distributor {
 
   unsigned waiting_for_lane_ = 0;
   unsigned starving_ = 0;  ///< publishers that wait for room
-  bool looking_ = false;   ///< one that does not yet, and looks for room again and again
-  bool declared_starved_ = false;  ///< consumers kick when they give something back
+  bool looking_ = false;   ///< one of them looks again and again
+  bool declared_starved_ = false;  ///< none does: consumers kick when they give something back
   Clock::time_point starved_since_{};
   std::chrono::nanoseconds backpressure_{0};       ///< of those who have found room
   std::chrono::nanoseconds waiting_since_sum_{0};  ///< start times of those who still wait
