@@ -77,7 +77,7 @@ class Reader {
     }
   }
 
-  std::uint64_t batches = 0, hash = 0;
+  std::uint64_t batches = 0, hash = 0, kicks = 0;
   std::string error;
 
  private:
@@ -98,7 +98,7 @@ class Reader {
     check(held_[which]);  // still what it was
     returns.push({std::uint32_t(held_[which].offset / kUnitBytes), std::uint32_t(held_[which].sequence)});
     held_.erase(held_.begin() + std::ptrdiff_t(which));
-    if (must_kick<Atomics>(control_.header().starved)) distributor_.drain(*seat_);
+    if (must_kick<Atomics>(control_.header().starved)) ++kicks, distributor_.drain(*seat_);
   }
   void sleep(const StreamReader& reader) {
     auto& bell = seat_->memory.header().bell;
@@ -257,6 +257,27 @@ TEST_F(DistributorTest, NamesWhoHoldsAFullPoolBack) {
   EXPECT_TRUE(distributor_->starved()) << "nobody is there, so nothing is dropped";
   distributor_->stop();
   worker.join();
+}
+
+/// A consumer that keeps reading is seldom asked to kick, and of publishers that all find the pool full
+/// each one's turn to look comes without waiting out its sleep of 50 ms.
+TEST_F(DistributorTest, PublishersWithoutRoomLookInTurn) {
+  constexpr unsigned kPublishers = 4, kEach = 60;
+  const auto began = std::chrono::steady_clock::now();
+  Reader reader(pool_, *control_, *distributor_, attach(), 1);
+  std::thread reading([&] { reader.read_to_the_end(); });
+  std::vector<std::thread> workers;
+  for (unsigned worker = 0; worker < kPublishers; ++worker)
+    workers.emplace_back([&, worker] {
+      for (unsigned i = 0; i < kEach; ++i) EXPECT_TRUE(publish(worker, kBlockBytes, std::uint8_t(i)));
+    });
+  for (std::thread& worker : workers) worker.join();
+  distributor_->finish(true);
+  reading.join();
+  EXPECT_EQ(reader.error, "");
+  EXPECT_EQ(reader.batches, kPublishers * kEach);
+  EXPECT_LT(reader.kicks, kPublishers * kEach / 4);
+  EXPECT_LT(std::chrono::steady_clock::now() - began, 3s);
 }
 
 TEST_F(DistributorTest, ADetachedConsumersLeaseStaysAsItWas) {
