@@ -259,11 +259,9 @@ TEST_F(DistributorTest, NamesWhoHoldsAFullPoolBack) {
   worker.join();
 }
 
-/// A consumer that keeps reading is seldom asked to kick, and of publishers that all find the pool full
-/// each one's turn to look comes without waiting out its sleep of 50 ms.
-TEST_F(DistributorTest, PublishersWithoutRoomLookInTurn) {
+/// However many publishers find the pool full: one of them looks.
+TEST_F(DistributorTest, AConsumerThatKeepsReadingIsSeldomAskedToKick) {
   constexpr unsigned kPublishers = 4, kEach = 60;
-  const auto began = std::chrono::steady_clock::now();
   Reader reader(pool_, *control_, *distributor_, attach(), 1);
   std::thread reading([&] { reader.read_to_the_end(); });
   std::vector<std::thread> workers;
@@ -277,7 +275,6 @@ TEST_F(DistributorTest, PublishersWithoutRoomLookInTurn) {
   EXPECT_EQ(reader.error, "");
   EXPECT_EQ(reader.batches, kPublishers * kEach);
   EXPECT_LT(reader.kicks, kPublishers * kEach / 4);
-  EXPECT_LT(std::chrono::steady_clock::now() - began, 3s);
 }
 
 TEST_F(DistributorTest, ADetachedConsumersLeaseStaysAsItWas) {
