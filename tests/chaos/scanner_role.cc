@@ -4,6 +4,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <mutex>
 #include <random>
 #include <thread>
 
@@ -85,7 +86,9 @@ class Scanner {
     follow_groups();
   }
 
+  /// By both threads: what one was told must not be overwritten by what the other was told before.
   void follow_groups() {
+    const std::lock_guard lock(following_);
     for (const GroupStatus& status : session_.groups())
       if (GroupTally* tally = tally_of(status)) tally->follow(status);
   }
@@ -161,6 +164,7 @@ class Scanner {
   ScanSession& session_;
   const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   std::atomic<bool> done_{false};
+  std::mutex following_;
   std::thread control_;
   long descriptors_ = 0;
 };
