@@ -12,6 +12,7 @@
 #include "layout.h"
 #include "memfd.h"
 #include "memory_limit.h"
+#include "memory_node.h"
 
 #ifndef MFD_HUGE_2MB
 #define MFD_HUGE_2MB (21U << 26)
@@ -84,19 +85,19 @@ Result<void> check_available(std::uint64_t bytes) {
 
 }  // namespace
 
-Result<BlockPool> BlockPool::create(std::uint64_t bytes, HugePages huge_pages) {
+Result<BlockPool> BlockPool::create(std::uint64_t bytes, HugePages huge_pages, std::vector<unsigned> nodes) {
   if (bytes < kLeastPool || bytes > kMostPool)
     return fail(EINVAL, fmt::format("a pool of {} bytes: allowed are 2M to 4T", bytes));
   bytes = align_up(bytes, kBlockBytes);
-  if (huge_pages == HugePages::require) return reserved(bytes);
-  if (huge_pages == HugePages::off) return ordinary(bytes, false);
+  if (huge_pages == HugePages::require) return reserved(bytes, nodes);
+  if (huge_pages == HugePages::off) return ordinary(bytes, false, nodes);
   std::string reason = reserve_refusal(bytes);
   if (reason.empty()) {
-    auto pool = reserved(bytes);
+    auto pool = reserved(bytes, nodes);
     if (pool) return pool;
     reason = pool.error().message();
   }
-  auto pool = ordinary(bytes, true);
+  auto pool = ordinary(bytes, true, nodes);
   if (pool) pool->reason_ = pool->reason_.empty() ? reason : reason + "; " + pool->reason_;
   return pool;
 }
@@ -105,7 +106,25 @@ std::uint32_t BlockPool::blocks() const {
   return std::uint32_t(bytes() / kBlockBytes);
 }
 
-Result<BlockPool> BlockPool::reserved(std::uint64_t bytes) {
+std::optional<unsigned> BlockPool::node_of(std::uint16_t home) const {
+  return nodes_.empty() ? std::nullopt : std::optional(nodes_[home]);
+}
+
+/// Calls make(from, bytes) for each node's share of the first `bytes`, with the calling thread's memory there.
+template <class Make>
+Result<void> BlockPool::make_first(std::uint64_t bytes, Make&& make) {
+  const std::uint64_t homes = std::max<std::size_t>(1, nodes_.size());
+  const std::uint64_t share = align_up((bytes + homes - 1) / homes, kHugePage);
+  for (std::uint16_t home = 0; ready() < bytes; ++home) {
+    const std::uint64_t from = ready(), end = std::min(bytes, from + share);
+    const OnMemoryNode here(node_of(home));
+    if (Result<void> made = make(from, end - from); !made) return made;
+    parts_.push_back({end, home});
+  }
+  return {};
+}
+
+Result<BlockPool> BlockPool::reserved(std::uint64_t bytes, const Nodes& nodes) {
   bytes = align_up(bytes, kHugePage);
   const std::uint64_t wanted = bytes / kHugePage;
   const std::string shortage =
@@ -114,20 +133,21 @@ Result<BlockPool> BlockPool::reserved(std::uint64_t bytes) {
   auto fd = create_memfd("pwalk-pool", bytes, MFD_HUGETLB | MFD_HUGE_2MB);
   if (!fd) return fail(ENOMEM, shortage);
   // fallocate before the mapping's own reservation: it fails cleanly, and what it got goes with the memfd.
-  if (!allocate(fd->get(), 0, bytes)) return fail(ENOMEM, shortage);
+  BlockPool pool;
+  pool.nodes_ = nodes;
+  const auto made = pool.make_first(bytes, [&](std::uint64_t from, std::uint64_t part) { return allocate(fd->get(), from, part); });
+  if (!made) return fail(ENOMEM, shortage);
   auto mapping = Mapping::map(fd->get(), bytes, Access::read_write, kHugePage);
   if (!mapping) return fail(ENOMEM, shortage);
-  BlockPool pool;
   pool.mapping_ = *std::move(mapping);
   ::madvise(pool.data(), bytes, MADV_POPULATE_WRITE);
-  pool.ready_ = bytes;
   if (auto sealed = seal(fd->get(), true); !sealed) return tl::unexpected(sealed.error());
   pool.fd_ = *std::move(fd);
   pool.pages_ = "2M reserved";
   return pool;
 }
 
-Result<BlockPool> BlockPool::ordinary(std::uint64_t bytes, bool transparent) {
+Result<BlockPool> BlockPool::ordinary(std::uint64_t bytes, bool transparent, const Nodes& nodes) {
   if (auto room = check_available(bytes); !room) return tl::unexpected(room.error());
   auto fd = create_memfd("pwalk-pool", bytes);
   if (!fd) return tl::unexpected(fd.error());
@@ -136,22 +156,27 @@ Result<BlockPool> BlockPool::ordinary(std::uint64_t bytes, bool transparent) {
   BlockPool pool;
   pool.mapping_ = *std::move(mapping);
   pool.fd_ = *std::move(fd);
+  pool.nodes_ = nodes;
   pool.transparent_ = transparent;
   if (transparent) pool.longest_collapse_ = longest_collapse();
-  if (auto made = pool.prepare(0, bytes <= kSmallPool ? bytes : kFirstPart); !made) return tl::unexpected(made.error());
+  const auto made = pool.make_first(bytes <= kSmallPool ? bytes : kFirstPart,
+                                    [&](std::uint64_t from, std::uint64_t part) { return pool.prepare(from, part); });
+  if (!made) return tl::unexpected(made.error());
   if (auto sealed = seal(pool.fd(), true); !sealed) return tl::unexpected(sealed.error());
   pool.describe(transparent);
   return pool;
 }
 
-Result<std::uint64_t> BlockPool::grow() {
-  const std::uint64_t part = std::min(kPart, bytes() - ready_);
-  if (ready_ + part > checked_) {
+Result<std::uint64_t> BlockPool::grow(std::uint16_t home) {
+  const std::uint64_t from = ready(), part = std::min(kPart, bytes() - from);
+  if (from + part > checked_) {
     if (auto room = check_available(kFirstPart + kLeaveFree); !room) return tl::unexpected(room.error());
-    checked_ = ready_ + kFirstPart;
+    checked_ = from + kFirstPart;
   }
-  if (auto made = prepare(ready_, part); !made) return tl::unexpected(made.error());
-  return ready_;
+  const OnMemoryNode here(node_of(home));
+  if (auto made = prepare(from, part); !made) return tl::unexpected(made.error());
+  parts_.push_back({from + part, home});
+  return ready();
 }
 
 Result<void> BlockPool::prepare(std::uint64_t from, std::uint64_t bytes) {
@@ -160,7 +185,6 @@ Result<void> BlockPool::prepare(std::uint64_t from, std::uint64_t bytes) {
   // no SIGBUS. Refused before Linux 5.14.
   if (::madvise(data() + from, bytes, MADV_POPULATE_WRITE) != 0)
     if (auto filled = allocate(fd(), from, bytes); !filled) return filled;
-  ready_ = from + bytes;
   return {};
 }
 
@@ -181,11 +205,11 @@ void BlockPool::collapse_part(std::uint64_t from, std::uint64_t bytes) {
 // Of the first part, which is like the rest.
 void BlockPool::describe(bool transparent) {
   const std::uint64_t huge = page_backing(data(), bytes()).transparent;
-  const std::uint64_t possible = ready_ / kHugePage * kHugePage;
+  const std::uint64_t possible = ready() / kHugePage * kHugePage;
   pages_ = huge >= possible ? "2M transparent" : huge > 0 ? "2M transparent (part)" : "4K";
   if (transparent && huge < possible)
     reason_ = fmt::format("MADV_COLLAPSE: {}", collapse_error_ ? std::strerror(collapse_error_) : transparent_ ? "not obeyed" : "took too long");
-  if (ready_ < bytes()) reason_ += fmt::format("{}the first {} MiB are there, the rest is made as it is needed", reason_.empty() ? "" : "; ", ready_ >> 20);
+  if (ready() < bytes()) reason_ += fmt::format("{}the first {} MiB are there, the rest is made as it is needed", reason_.empty() ? "" : "; ", ready() >> 20);
 }
 
 }  // namespace pwalk::ipc

@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <thread>
 
+#include "block_pool.h"
 #include "futex.h"
 
 namespace pwalk::ipc {
@@ -48,7 +50,13 @@ void wake_if_asleep(const Seat& seat) {
 }  // namespace
 
 Distributor::Distributor(std::span<std::byte> pool, ControlMemory& control, std::uint64_t ready)
-    : pool_(pool), control_(control), accounts_(pool_geometry(control.geometry()), std::uint32_t(ready / kBlockBytes)) {}
+    : Distributor(pool, control, std::array{PoolPart{ready, 0}}, {}) {}
+
+Distributor::Distributor(std::span<std::byte> pool, ControlMemory& control, std::span<const PoolPart> parts,
+                         std::vector<std::uint16_t> homes)
+    : pool_(pool), control_(control), accounts_(pool_geometry(control.geometry()), std::move(homes)) {
+  for (const PoolPart& part : parts) accounts_.add_blocks(std::uint32_t(part.end / kBlockBytes), part.home);
+}
 
 void Distributor::make_as_needed(Grow grow) {
   const Lock lock(mutex_);
@@ -62,13 +70,13 @@ std::string Distributor::shortage() const {
 
 /// Makes more of the pool, without the mutex; somebody else may be doing so, and is
 /// then waited for by who finds no room meanwhile.
-void Distributor::grow_pool(Lock& lock) {
+void Distributor::grow_pool(Lock& lock, std::uint16_t home) {
   growing_ = true;
   lock.unlock();
-  const auto ready = grow_();
+  const auto ready = grow_(home);
   lock.lock();
   growing_ = false;
-  if (ready) accounts_.add_blocks(std::uint32_t(*ready / kBlockBytes));
+  if (ready) accounts_.add_blocks(std::uint32_t(*ready / kBlockBytes), home);
   if (!ready) shortage_ = ready.error().message();
   if (!ready || *ready >= pool_.size()) grow_ = nullptr;
   room_.notify_all();
@@ -98,9 +106,9 @@ Result<PoolAccounts::Placement> Distributor::find_room(unsigned worker, std::uin
   for (;;) {
     const bool closed = stopped_ || finished_;
     // What is only not made yet is no reason to take anything back.
-    if (grow_ && !closed && !accounts_.has_spare(units)) {
+    if (grow_ && !closed && !accounts_.has_spare(worker, units)) {
       if (!growing_)
-        grow_pool(lock);
+        grow_pool(lock, accounts_.home_of(worker));
       else if (accounts_.free_blocks() == 0 || units > kUnitsPerBlock)
         room_.wait_for(lock, kWaitSlice);
       if (!growing_ || accounts_.free_blocks() == 0 || units > kUnitsPerBlock) continue;

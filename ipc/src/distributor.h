@@ -79,6 +79,8 @@ struct Seat : std::enable_shared_from_this<Seat> {
   SlowWatch slowness;
 };
 
+struct PoolPart;
+
 /// Brings batches into the pool and to every consumer, and takes them back.
 ///
 /// One mutex guards the books (PoolAccounts), the list of seats and the totals;
@@ -88,11 +90,15 @@ class Distributor {
  public:
   /// Both must outlive it. `pool` is the whole pool, writable, of which the first `ready` bytes are there.
   Distributor(std::span<std::byte> pool, ControlMemory& control, std::uint64_t ready);
+  /// The same for several NUMA nodes: what is there of the pool, and per lane the home that its blocks are to
+  /// lie on, see PoolAccounts.
+  Distributor(std::span<std::byte> pool, ControlMemory& control, std::span<const PoolPart> parts,
+              std::vector<std::uint16_t> homes);
 
-  /// `grow` makes more of a pool that is not all there and returns how many bytes are there then, an error
-  /// if there is no memory for it: then the pool stays as large as it is. It is called by one publisher at
-  /// a time. Before anything is published.
-  using Grow = std::function<Result<std::uint64_t>()>;
+  /// `grow` makes more of a pool that is not all there, for lanes of `home`, and returns how many bytes are
+  /// there then, an error if there is no memory for it: then the pool stays as large as it is. It is called
+  /// by one publisher at a time. Before anything is published.
+  using Grow = std::function<Result<std::uint64_t>(std::uint16_t home)>;
   void make_as_needed(Grow grow);
   /// Why the pool is smaller than planned, and how large it is; "" if it is not.
   std::string shortage() const;
@@ -144,7 +150,7 @@ class Distributor {
   using Clock = std::chrono::steady_clock;
   using Lock = std::unique_lock<std::mutex>;
 
-  void grow_pool(Lock& lock);
+  void grow_pool(Lock& lock, std::uint16_t home);
   Result<PoolAccounts::Placement> find_room(unsigned worker, std::uint32_t units, std::uint32_t rows);
   void wait_for_room(Lock& lock, Clock::time_point since, bool& waited);
   bool look_for_room(Lock& lock);

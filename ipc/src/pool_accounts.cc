@@ -6,23 +6,30 @@
 
 namespace pwalk::ipc {
 
-PoolAccounts::PoolAccounts(const PoolGeometry& geometry, std::uint32_t ready)
-    : geometry_(geometry), blocks_(geometry.blocks), lanes_(geometry.lanes) {
+PoolAccounts::PoolAccounts(const PoolGeometry& geometry, std::vector<std::uint16_t> homes)
+    : geometry_(geometry),
+      blocks_(geometry.blocks),
+      homes_(std::move(homes)),
+      free_(homes_.empty() ? 1 : 1u + *std::max_element(homes_.begin(), homes_.end())),
+      lanes_(geometry.lanes) {
+  assert(homes_.empty() || homes_.size() == geometry.lanes);
   assert(geometry.units_per_block >= 1 && geometry.units_per_block <= 64 && geometry.lanes >= 1);
   batches_.reserve(geometry.units());
-  free_.reserve(geometry.blocks);
-  add_blocks(ready);
+  for (auto& free : free_) free.reserve(geometry.blocks);
 }
 
 /// The lowest is the first to be used.
-void PoolAccounts::add_blocks(std::uint32_t ready) {
+void PoolAccounts::add_blocks(std::uint32_t ready, std::uint16_t home) {
   batches_.resize(std::size_t{ready} * geometry_.units_per_block);
-  for (std::uint32_t block = ready; block-- > ready_;) free_block(block);
+  for (std::uint32_t block = ready; block-- > ready_;) {
+    blocks_[block].home = home;
+    free_block(block);
+  }
   ready_ = ready;
 }
 
-bool PoolAccounts::has_spare(std::uint32_t units) const {
-  if (free_.size() <= geometry_.lanes) return false;
+bool PoolAccounts::has_spare(unsigned worker, std::uint32_t units) const {
+  if (free_[home_of(worker)].size() <= geometry_.lanes / free_.size()) return false;
   return units <= geometry_.units_per_block ||
          find_run((units + geometry_.units_per_block - 1) / geometry_.units_per_block).has_value();
 }
@@ -45,7 +52,7 @@ tl::expected<PoolAccounts::Placement, PoolAccounts::Refusal> PoolAccounts::place
 /// The worker's own lane if it will do, else the next idle one that does.
 std::optional<std::uint32_t> PoolAccounts::lane_with_room(unsigned worker, std::uint32_t units) {
   const bool is_run = units > geometry_.units_per_block;
-  const bool blocks_to_take = is_run || (!free_.empty() && waiting_run_ == 0);
+  const bool blocks_to_take = is_run || (free_blocks_ != 0 && waiting_run_ == 0);
   for (std::uint32_t i = 0; i < geometry_.lanes; ++i) {
     const std::uint32_t lane = (worker + i) % geometry_.lanes;
     if (lanes_[lane].busy() || !window_open(lane)) continue;
@@ -80,9 +87,10 @@ std::optional<std::uint32_t> PoolAccounts::room_on(std::uint32_t number, std::ui
   }
   if (open_room(lane) < units) {
     close_open_block(lane);
-    const auto block = take_block();
+    const auto block = take_block(home_of(number));
     if (!block) return std::nullopt;
-    blocks_[*block] = {.batches = 0, .state = BlockState::open, .lane = std::uint16_t(number)};
+    blocks_[*block].state = BlockState::open;
+    blocks_[*block].lane = std::uint16_t(number);
     lane.open = *block;
     lane.used = 0;
   }
@@ -91,10 +99,15 @@ std::optional<std::uint32_t> PoolAccounts::room_on(std::uint32_t number, std::ui
   return unit;
 }
 
-std::optional<std::uint32_t> PoolAccounts::take_block() {
-  if (free_.empty()) return std::nullopt;
-  const std::uint32_t block = free_.back();
-  free_.pop_back();
+/// Of another home rather than none.
+std::optional<std::uint32_t> PoolAccounts::take_block(std::uint16_t home) {
+  if (free_blocks_ == 0) return std::nullopt;
+  auto* from = &free_[home];
+  if (from->empty())
+    from = &*std::max_element(free_.begin(), free_.end(), [](const auto& a, const auto& b) { return a.size() < b.size(); });
+  const std::uint32_t block = from->back();
+  from->pop_back();
+  --free_blocks_;
   return block;
 }
 
@@ -113,7 +126,9 @@ std::optional<std::uint32_t> PoolAccounts::take_run(std::uint32_t wanted) {
   const auto first = find_run(wanted);
   if (!first) return std::nullopt;
   for (std::uint32_t block = *first; block < *first + wanted; ++block) blocks_[block].state = BlockState::closed;
-  std::erase_if(free_, [&](std::uint32_t block) { return block >= *first && block < *first + wanted; });
+  for (auto& free : free_)
+    std::erase_if(free, [&](std::uint32_t block) { return block >= *first && block < *first + wanted; });
+  free_blocks_ -= wanted;
   return first;
 }
 
@@ -191,7 +206,8 @@ void PoolAccounts::free_batch(std::uint32_t unit) {
 
 void PoolAccounts::free_block(std::uint32_t block) {
   blocks_[block].state = BlockState::free;
-  free_.push_back(block);
+  free_[blocks_[block].home].push_back(block);
+  ++free_blocks_;
 }
 
 std::pair<std::uint32_t, std::uint32_t> PoolAccounts::blocks_of(std::uint32_t unit) const {

@@ -34,14 +34,19 @@ struct PoolGeometry {
 
 class PoolAccounts {
  public:
-  explicit PoolAccounts(const PoolGeometry& geometry) : PoolAccounts(geometry, geometry.blocks) {}
-  /// Blocks from `ready` on are not there yet.
-  PoolAccounts(const PoolGeometry& geometry, std::uint32_t ready);
-  /// They are now, up to `ready`.
-  void add_blocks(std::uint32_t ready);
-  /// Whether a batch of `units` would find a place, and the lanes some more, without
-  /// anything being freed.
-  bool has_spare(std::uint32_t units) const;
+  explicit PoolAccounts(const PoolGeometry& geometry) : PoolAccounts(geometry, std::vector<std::uint16_t>{}) {
+    add_blocks(geometry.blocks);
+  }
+  /// No block is there yet. `homes`: per lane, which node its writers run on, numbered from 0 without gaps; empty:
+  /// there is only one. A lane takes blocks of its home as long as there are any.
+  PoolAccounts(const PoolGeometry& geometry, std::vector<std::uint16_t> homes);
+  /// Those from the last one that is there up to `ready` are there now, on the node `home`.
+  void add_blocks(std::uint32_t ready, std::uint16_t home = 0);
+  /// Whether a batch of `units` would find a place among the blocks of `worker`'s home, and its lanes some more,
+  /// without anything being freed.
+  bool has_spare(unsigned worker, std::uint32_t units) const;
+  /// Where the lane lies that `worker` publishes on when it can.
+  std::uint16_t home_of(unsigned worker) const { return homes_.empty() ? 0 : homes_[worker % geometry_.lanes]; }
 
   /// Where a batch goes. The lane is taken until published() is called for it.
   struct Placement {
@@ -121,10 +126,10 @@ class PoolAccounts {
   bool any_lane_busy() const;
   bool holds_any(ConsumerId consumer) const { return consumers_[consumer]->held > 0; }
   /// Whether anything was given back of which place() could make use.
-  bool may_have_room() const { return !free_.empty() || (unheld_ > 0 && may_free()); }
+  bool may_have_room() const { return free_blocks_ != 0 || (unheld_ > 0 && may_free()); }
   bool run_waits() const { return waiting_run_ != 0; }
   bool history_kept() const { return history_kept_; }
-  std::uint32_t free_blocks() const { return std::uint32_t(free_.size()); }
+  std::uint32_t free_blocks() const { return free_blocks_; }
   /// The consumers without whom a block would be free: those who alone hold one,
   /// else those who hold most. By id.
   std::vector<bool> holding_back() const;
@@ -143,6 +148,7 @@ class PoolAccounts {
     std::uint32_t batches = 0;  ///< live ones that lie in it
     BlockState state = BlockState::absent;
     std::uint16_t lane = 0;  ///< whose open block it is
+    std::uint16_t home = 0;  ///< where it lies
   };
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
   struct Lane {
@@ -169,7 +175,7 @@ class PoolAccounts {
   std::uint32_t open_room(const Lane& lane) const;
   bool window_open(std::uint32_t lane) const;
   std::optional<std::uint32_t> room_on(std::uint32_t lane, std::uint32_t units);
-  std::optional<std::uint32_t> take_block();
+  std::optional<std::uint32_t> take_block(std::uint16_t home);
   std::optional<std::uint32_t> find_run(std::uint32_t blocks) const;
   std::optional<std::uint32_t> take_run(std::uint32_t blocks);
   void close_open_block(Lane& lane);
@@ -192,7 +198,9 @@ class PoolAccounts {
   std::vector<Batch> batches_;  ///< by first unit, of the blocks that are there: pages are touched as the pool grows
   std::vector<Block> blocks_;
   std::uint32_t ready_ = 0;     ///< blocks that are there
-  std::vector<std::uint32_t> free_;  ///< last freed, first used
+  std::vector<std::uint16_t> homes_;  ///< per lane, or empty
+  std::vector<std::vector<std::uint32_t>> free_;  ///< per home; last freed, first used
+  std::uint32_t free_blocks_ = 0;                 ///< in all of them
   std::vector<Lane> lanes_;
   std::vector<std::unique_ptr<Consumer>> consumers_;
   unsigned attached_ = 0;

@@ -45,6 +45,25 @@ ScanGeometry geometry_for(std::uint64_t pool_bytes, unsigned wanted_lanes) {
   return geometry;
 }
 
+/// The nodes of all lanes, ascending; none unless there are several.
+std::vector<unsigned> nodes_of(const SessionOptions& options) {
+  std::vector<unsigned> nodes = options.lane_nodes;
+  std::sort(nodes.begin(), nodes.end());
+  nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
+  return nodes.size() > 1 ? nodes : std::vector<unsigned>{};
+}
+
+/// Per lane the place of its node among those of the pool.
+std::vector<std::uint16_t> homes_of(const SessionOptions& options, std::uint32_t lanes) {
+  const std::vector<unsigned> nodes = nodes_of(options);
+  std::vector<std::uint16_t> homes;
+  for (std::uint32_t lane = 0; lane < lanes && !nodes.empty(); ++lane) {
+    const unsigned node = options.lane_nodes[lane % options.lane_nodes.size()];
+    homes.push_back(std::uint16_t(std::lower_bound(nodes.begin(), nodes.end(), node) - nodes.begin()));
+  }
+  return homes;
+}
+
 }  // namespace
 
 struct ScanSession::Impl {
@@ -52,13 +71,14 @@ struct ScanSession::Impl {
       : name(asked.name),
         pool(std::move(memory)),
         control(std::move(shared)),
-        distributor({pool.data(), pool.bytes()}, control, pool.ready()),
+        distributor({pool.data(), pool.bytes()}, control, pool.parts(), homes_of(asked, control.geometry().lanes)),
         home(std::move(directory)) {
     report = {.pages = std::string(pool.pages()),
               .reason = std::string(pool.reason()),
               .bytes = pool.bytes(),
               .blocks = pool.blocks(),
-              .lanes = control.geometry().lanes};
+              .lanes = control.geometry().lanes,
+              .nodes = nodes_of(asked)};
     status.name = name;
     status.roots = asked.roots;
     status.state = "waiting";
@@ -91,7 +111,7 @@ struct ScanSession::Impl {
 Result<ScanSession> ScanSession::create(const SessionOptions& options) {
   auto home = ScanHome::make(runtime_directory(), options.name, options.share_group);
   if (!home) return tl::unexpected(home.error());
-  auto pool = BlockPool::create(options.pool_bytes, options.huge_pages);
+  auto pool = BlockPool::create(options.pool_bytes, options.huge_pages, nodes_of(options));
   if (!pool) return tl::unexpected(pool.error());
   auto control = ControlMemory::create(geometry_for(pool->bytes(), options.lanes));
   if (!control) return tl::unexpected(control.error());
@@ -106,7 +126,7 @@ Result<ScanSession> ScanSession::create(const SessionOptions& options) {
   if (!server) return tl::unexpected(server.error());
   impl->server = *std::move(server);
   if (impl->pool.ready() < impl->pool.bytes())
-    impl->distributor.make_as_needed([self = impl.get()] { return self->pool.grow(); });
+    impl->distributor.make_as_needed([self = impl.get()](std::uint16_t node_index) { return self->pool.grow(node_index); });
   if (auto appeared = impl->home.appear(); !appeared) return tl::unexpected(appeared.error());
   return ScanSession(std::move(impl));
 }

@@ -38,6 +38,23 @@ TEST(BlockPoolTest, ASmallPoolIsThereFromTheStart) {
   EXPECT_EQ(pool->ready(), pool->bytes());
 }
 
+TEST(BlockPoolTest, EachNodeHasItsShareAndGrowsByItself) {
+  const unsigned absent = 1000;  // a node that is not there changes nothing
+  auto pool = BlockPool::create(68u << 20, HugePages::off, {0, absent});
+  ASSERT_TRUE(pool) << pool.error().message();
+  ASSERT_TRUE(pool->grow(1));
+  const auto ends = [&] {
+    std::vector<std::pair<std::uint64_t, int>> parts;
+    for (const PoolPart& part : pool->parts()) parts.emplace_back(part.end >> 20, part.home);
+    return parts;
+  };
+  EXPECT_THAT(ends(), ::testing::ElementsAre(std::pair(8, 0), std::pair(16, 1), std::pair(24, 1)));
+  EXPECT_EQ(page_backing(pool->data(), pool->bytes()).resident, pool->ready());
+  const auto small = BlockPool::create(2u << 20, HugePages::off, {0, absent});
+  ASSERT_TRUE(small);
+  EXPECT_EQ(small->parts().size(), 1u) << "too small to be divided";
+}
+
 TEST(BlockPoolTest, ALargePoolIsMadeAsItIsNeeded) {
   for (const HugePages pages : {HugePages::off, HugePages::automatic}) {
     auto pool = BlockPool::create((68u << 20) + kBlockBytes, pages);

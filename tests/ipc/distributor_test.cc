@@ -118,7 +118,7 @@ class Reader {
 TEST_F(DistributorTest, APoolThatGrowsKeepsItsHistoryUntilItIsWhole) {
   std::uint64_t ready = 4 * kBlockBytes;
   start_with(ready);
-  distributor_->make_as_needed([&]() -> Result<std::uint64_t> { return ready += kBlockBytes; });
+  distributor_->make_as_needed([&](std::uint16_t) -> Result<std::uint64_t> { return ready += kBlockBytes; });
   const auto seat = attach();
   StreamReader reader(*control_, seat->memory);
   ReturnWriter<Atomics> returns = seat->memory.return_writer();
@@ -139,7 +139,7 @@ TEST_F(DistributorTest, APoolThatGrowsKeepsItsHistoryUntilItIsWhole) {
 
 TEST_F(DistributorTest, APoolThatCannotGrowStaysAsItIs) {
   start_with(4 * kBlockBytes);
-  distributor_->make_as_needed([]() -> Result<std::uint64_t> { return fail(ENOMEM, "no more"); });
+  distributor_->make_as_needed([](std::uint16_t) -> Result<std::uint64_t> { return fail(ENOMEM, "no more"); });
   for (std::uint8_t batch = 0; batch < 4; ++batch) ASSERT_TRUE(publish(0, kBlockBytes, batch));
   EXPECT_NE(distributor_->shortage().find("no more"), std::string::npos);
   const auto seat = attach();

@@ -453,6 +453,31 @@ TEST(PoolAccountsTest, TheBlockFreedLastIsUsedFirst) {
   EXPECT_EQ(fill_block(accounts).unit, 0u);
 }
 
+TEST(PoolAccountsTest, ALaneTakesBlocksOfItsHomeAsLongAsThereAreAny) {
+  PoolAccounts accounts({.blocks = 6, .units_per_block = 4, .lanes = 2, .slots = 32}, {0, 1});
+  accounts.add_blocks(2, 0);
+  accounts.add_blocks(5, 1);
+  accounts.add_blocks(6, 0);
+  EXPECT_EQ(accounts.free_blocks(), 6u);
+  const auto block_for = [&](unsigned worker) {
+    const auto placement = accounts.place(worker, 4, 1);
+    EXPECT_TRUE(placement);
+    accounts.published(placement->lane);
+    return placement->unit / 4;
+  };
+  for (const std::uint32_t expected : {2u, 3u}) {
+    EXPECT_TRUE(accounts.has_spare(1, 4));
+    EXPECT_EQ(block_for(1), expected);
+  }
+  EXPECT_FALSE(accounts.has_spare(1, 4)) << "what lies elsewhere is no reason not to make more here";
+  EXPECT_EQ(block_for(1), 4u);
+  EXPECT_EQ(block_for(1), 5u) << "of the other home rather than none";
+  EXPECT_EQ(block_for(0), 0u);
+  const auto run = accounts.place(0, 4, 1);
+  ASSERT_TRUE(run);
+  EXPECT_EQ(accounts.free_blocks(), 0u);
+}
+
 TEST(PoolAccountsTest, SmallBatchesMakeWayForARunThatWaits) {
   PoolAccounts accounts({.blocks = 4, .units_per_block = 4, .lanes = 1, .slots = 16});
   const auto reader = accounts.attach(StartAt::first);

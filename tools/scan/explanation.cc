@@ -42,9 +42,12 @@ std::string line(std::string_view subject, std::string_view choice, std::string_
 }
 
 std::vector<Decision> pool_decisions(const ipc::PoolReport& pool) {
-  return {{"pool", byte_text(pool.bytes), fmt::format("{} blocks", pool.blocks)},
-          {"pages", pool.pages, pool.reason},
-          {"lanes", std::to_string(pool.lanes), ""}};
+  std::vector<Decision> decisions{{"pool", byte_text(pool.bytes), fmt::format("{} blocks", pool.blocks)},
+                                  {"pages", pool.pages, pool.reason},
+                                  {"lanes", std::to_string(pool.lanes), ""}};
+  if (!pool.nodes.empty())
+    decisions.push_back({"blocks of a lane", "on the node of its threads", fmt::format("nodes {}", fmt::join(pool.nodes, ", "))});
+  return decisions;
 }
 
 /// Tried, like the pool.

@@ -145,6 +145,8 @@ ipc::SessionOptions session_options(const ScannerOptions& options, const ScanPla
   session.group_lease = nanoseconds_of(options.publish.group_lease);
   session.group_attempts = options.publish.group_attempts;
   if (options.publish.linger) session.group_linger = nanoseconds_of(*options.publish.linger);
+  if (plan.local_memory)  // workers take the places in turn, and lanes in the same order
+    for (const Place& place : plan.places) session.lane_nodes.push_back(place.node);
   if (const auto& group = options.publish.share_group)
     if (const auto number = ipc::group_named(*group)) session.share_group = *number;  // main refuses an unknown one
   return session;

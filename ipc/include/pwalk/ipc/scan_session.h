@@ -31,6 +31,9 @@ struct SessionOptions {
   /// Members of this group may attach too; none: only the same user, and root.
   std::optional<gid_t> share_group = {};
   unsigned lanes = 0;  ///< 0: one per CPU this process may use; fewer if the pool is small
+  /// Per lane, over again from the front, the NUMA node whose CPUs write it: its blocks are taken there as long as
+  /// there are any. Empty or all the same: wherever the kernel likes.
+  std::vector<unsigned> lane_nodes = {};
 };
 
 /// 256 MiB, but never above a quarter of the memory this process may use (its
@@ -44,6 +47,7 @@ struct PoolReport {
   std::uint64_t bytes = 0;
   std::uint32_t blocks = 0;
   unsigned lanes = 0;
+  std::vector<unsigned> nodes = {};  ///< NUMA nodes among which lanes and their blocks are divided; empty: not so
 };
 
 /// One batch to publish; the bytes are copied.
