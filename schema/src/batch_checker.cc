@@ -20,7 +20,6 @@ constexpr std::size_t kMaxRows = EntryBatchBuilder::kMaxRows;
 /// whose mistakes deserve a message of their own.
 constexpr flatbuffers::uoffset_t kMaxTables = 64, kMaxDepth = 8;
 
-constexpr std::string_view kTypes = "fdlbcps?";
 
 std::string quoted(std::string_view name) {
   return "'" + std::string(name) + "'";
@@ -229,10 +228,10 @@ bool BatchChecker::check_null_values(const ColumnView& view, std::string_view na
 bool BatchChecker::check_known_values() {
   const ColumnView& type = view_.column(Column::type);
   const auto letters = stored_bytes(type, view_.rows_);
-  const LetterScan scan = scan_letters(letters, kTypes);
+  const LetterScan scan = column_scans().type_letters(letters);
   if (scan.unknown) {
     const auto* found = first_unknown(
-        letters, [](std::uint8_t letter) { return letter == 0 || kTypes.find(char(letter)) != kTypes.npos; });
+        letters, [](std::uint8_t letter) { return letter == 0 || kTypeLetters.find(char(letter)) != kTypeLetters.npos; });
     return wrong("unknown type letter " + std::to_string(*found), found);
   }
   // Every null row holds 0; one zero more is a row that claims to be known.
@@ -250,7 +249,7 @@ bool BatchChecker::check_operations(std::span<const std::uint8_t> operations) {
 bool BatchChecker::check_offsets(std::span<const std::int32_t> offsets, std::size_t bytes,
                                  std::string_view name, bool* repeats) {
   if (offsets.front() != 0) return wrong(quoted(name) + " does not start with 0", &offsets.front());
-  const OffsetScan scan = scan_offsets(offsets);
+  const OffsetScan scan = column_scans().offsets(offsets);
   if (scan.descends) return wrong(quoted(name) + " descends", first_fall(offsets));
   if (repeats != nullptr) *repeats = scan.repeats;
   if (std::size_t(offsets.back()) != bytes) {
@@ -262,7 +261,7 @@ bool BatchChecker::check_offsets(std::span<const std::int32_t> offsets, std::siz
 }
 
 bool BatchChecker::check_text_bytes(std::string_view bytes, std::string_view name, char forbidden) {
-  if (!holds_nul_or(forbidden, bytes)) return true;
+  if (!column_scans().nul_or(forbidden, bytes)) return true;
   const char either[] = {forbidden, '\0'};
   const auto at = bytes.find_first_of({either, 2});
   return wrong(quoted(name) + " holds " + (bytes[at] == 0 ? "NUL" : "'/'"), bytes.data() + at);
@@ -324,7 +323,7 @@ bool BatchChecker::check_slashes(std::size_t row) {
 bool BatchChecker::check_directory_column() {
   if (!take(batch_->directory(), view_.rows_, "directory", view_.directory_)) return false;
   if (view_.directory_.empty()) return true;
-  if (descends(view_.directory_)) return wrong("'directory' descends", first_fall(view_.directory_));
+  if (column_scans().descends(view_.directory_)) return wrong("'directory' descends", first_fall(view_.directory_));
   const std::int16_t &least = view_.directory_.front(), &most = view_.directory_.back();
   if (least >= 0 && std::uint32_t(most) < view_.directory_count()) return true;
   return wrong("'directory' has a number outside the table of " + std::to_string(view_.directory_count()),

@@ -1,125 +1,92 @@
 #include "column_scans.h"
 
-// This file is compiled once per instruction set: Highway includes it again for each.
-#undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "column_scans.cc"
-#include <hwy/foreach_target.h>  // IWYU pragma: keep
-#include <hwy/highway.h>
+#include <algorithm>
 
-HWY_BEFORE_NAMESPACE();
 namespace pwalk::schema {
-namespace HWY_NAMESPACE {
+namespace {
 
-namespace hn = hwy::HWY_NAMESPACE;
+// Loops without a branch, which the compiler makes vector instructions of: a batch that is good,
+// as nearly all are, is looked at to its end. Inlined into a function per instruction set.
+#define PWALK_INLINED [[gnu::always_inline]] inline
 
-/// Without a branch in the loop: a batch that is good, as nearly all are, is looked at to its end.
 /// As long as no element is negative no difference of two overflows, and one that is negative comes
 /// after a greater one, since the first is 0.
-HWY_ATTR OffsetScan ScanOffsets(std::span<const std::int32_t> offsets) {
-  const hn::ScalableTag<std::int32_t> d;
-  const std::size_t lanes = hn::Lanes(d);
-  auto least_step = hn::Set(d, 1), signs = hn::Zero(d);
-  std::size_t at = 1;
-  for (; at + lanes <= offsets.size(); at += lanes) {
-    const auto here = hn::LoadU(d, offsets.data() + at);
-    least_step = hn::Min(least_step, hn::Sub(here, hn::LoadU(d, offsets.data() + at - 1)));
-    signs = hn::Or(signs, here);
+PWALK_INLINED OffsetScan scan_offsets(std::span<const std::int32_t> offsets) {
+  const std::int32_t* elements = offsets.data();
+  std::int32_t least_step = 1, signs = 0;
+  for (std::size_t i = 1; i < offsets.size(); ++i) {
+    const auto step = std::int32_t(std::uint32_t(elements[i]) - std::uint32_t(elements[i - 1]));
+    least_step = std::min(least_step, step);
+    signs |= elements[i];
   }
-  const auto zero = hn::Zero(d);
-  OffsetScan found{.descends = !hn::AllFalse(d, hn::Lt(hn::Min(least_step, signs), zero)),
-                   .repeats = !hn::AllFalse(d, hn::Eq(least_step, zero))};
-  for (; at < offsets.size(); ++at) {
-    found.descends |= offsets[at - 1] > offsets[at];
-    found.repeats |= offsets[at - 1] == offsets[at];
-  }
-  return found;
+  const bool descends = least_step < 0 || signs < 0;
+  bool repeats = least_step == 0;
+  for (std::size_t i = 1; descends && !repeats && i < offsets.size(); ++i) repeats = elements[i] == elements[i - 1];
+  return {.descends = descends, .repeats = repeats};
 }
 
-HWY_ATTR bool Descends(std::span<const std::int16_t> elements) {
-  const hn::ScalableTag<std::int16_t> d;
-  const std::size_t lanes = hn::Lanes(d);
-  auto falls = hn::FirstN(d, 0);
-  std::size_t at = 1;
-  for (; at + lanes <= elements.size(); at += lanes)
-    falls = hn::Or(falls, hn::Gt(hn::LoadU(d, elements.data() + at - 1), hn::LoadU(d, elements.data() + at)));
-  bool found = !hn::AllFalse(d, falls);
-  for (; at < elements.size(); ++at) found |= elements[at - 1] > elements[at];
-  return found;
+PWALK_INLINED bool scan_descends(std::span<const std::int16_t> elements) {
+  const std::int16_t* data = elements.data();
+  std::int16_t falls = 0;
+  for (std::size_t i = 1; i < elements.size(); ++i) falls = std::int16_t(falls | std::int16_t(data[i - 1] > data[i]));
+  return falls != 0;
 }
 
-/// 0 where a byte is one of the two. The least of all is kept, and not masks of what is equal,
-/// since there are more instructions per cycle for that.
-template <class D, class V = hn::Vec<D>>
-HWY_ATTR V distance_to_nul_or(D d, const std::uint8_t* from, V other) {
-  const V here = hn::LoadU(d, from);
-  return hn::Min(here, hn::Xor(here, other));
-}
-
-HWY_ATTR bool HoldsNulOr(char other, std::string_view bytes) {
-  const hn::ScalableTag<std::uint8_t> d;
-  const std::size_t lanes = hn::Lanes(d);
+/// The least of all distances is 0 if there is one.
+PWALK_INLINED bool scan_nul_or(char other, std::string_view bytes) {
   const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
-  const auto wanted = hn::Set(d, std::uint8_t(other));
-  auto first = hn::Set(d, std::uint8_t{0xff}), second = first, third = first, fourth = first;
-  std::size_t at = 0;
-  for (; at + 4 * lanes <= bytes.size(); at += 4 * lanes) {
-    first = hn::Min(first, distance_to_nul_or(d, data + at, wanted));
-    second = hn::Min(second, distance_to_nul_or(d, data + at + lanes, wanted));
-    third = hn::Min(third, distance_to_nul_or(d, data + at + 2 * lanes, wanted));
-    fourth = hn::Min(fourth, distance_to_nul_or(d, data + at + 3 * lanes, wanted));
+  std::uint8_t least = 0xff;
+  for (std::size_t i = 0; i < bytes.size(); ++i)
+    least = std::min(least, std::min(data[i], std::uint8_t(data[i] ^ std::uint8_t(other))));
+  return least == 0;
+}
+
+PWALK_INLINED LetterScan scan_type_letters(std::span<const std::uint8_t> bytes) {
+  static_assert(kTypeLetters.size() == 8);
+  const std::uint8_t* data = bytes.data();
+  std::uint8_t known = 1;
+  std::uint32_t zeros = 0;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const std::uint8_t byte = data[i];
+    const auto is = [&](std::size_t letter) { return std::uint8_t(byte == std::uint8_t(kTypeLetters[letter])); };
+    const auto zero = std::uint8_t(byte == 0);
+    zeros += zero;
+    known &= std::uint8_t(zero | is(0) | is(1) | is(2) | is(3) | is(4) | is(5) | is(6) | is(7));
   }
-  for (; at + lanes <= bytes.size(); at += lanes) first = hn::Min(first, distance_to_nul_or(d, data + at, wanted));
-  const auto least = hn::Min(hn::Min(first, second), hn::Min(third, fourth));
-  bool found = !hn::AllFalse(d, hn::Eq(least, hn::Zero(d)));
-  for (; at < bytes.size(); ++at) found |= bytes[at] == '\0' || bytes[at] == other;
-  return found;
+  return {.unknown = known == 0, .zeros = zeros};
 }
 
-HWY_ATTR LetterScan ScanLetters(std::span<const std::uint8_t> bytes, std::string_view letters) {
-  const hn::ScalableTag<std::uint8_t> d;
-  const std::size_t lanes = hn::Lanes(d);
-  LetterScan found;
-  auto strange = hn::FirstN(d, 0);
-  std::size_t at = 0;
-  for (; at + lanes <= bytes.size(); at += lanes) {
-    const auto here = hn::LoadU(d, bytes.data() + at);
-    const auto zero = hn::Eq(here, hn::Zero(d));
-    found.zeros += hn::CountTrue(d, zero);
-    auto known = zero;
-    for (const char letter : letters) known = hn::Or(known, hn::Eq(here, hn::Set(d, std::uint8_t(letter))));
-    strange = hn::Or(strange, hn::Not(known));
+#define PWALK_SCANS_FOR(NAME, TARGET)                                                                   \
+  namespace NAME {                                                                                      \
+  TARGET OffsetScan offsets(std::span<const std::int32_t> elements) { return scan_offsets(elements); }  \
+  TARGET bool descends(std::span<const std::int16_t> elements) { return scan_descends(elements); }      \
+  TARGET bool nul_or(char other, std::string_view bytes) { return scan_nul_or(other, bytes); }          \
+  TARGET LetterScan letters(std::span<const std::uint8_t> bytes) { return scan_type_letters(bytes); }   \
+  constexpr ColumnScans kScans{#NAME, offsets, descends, nul_or, letters};                              \
   }
-  found.unknown = !hn::AllFalse(d, strange);
-  for (; at < bytes.size(); ++at) {
-    found.zeros += bytes[at] == 0;
-    found.unknown |= bytes[at] != 0 && letters.find(char(bytes[at])) == std::string_view::npos;
-  }
-  return found;
+
+PWALK_SCANS_FOR(baseline, )
+#if defined(__x86_64__)
+PWALK_SCANS_FOR(avx2, [[gnu::target("avx2")]])
+PWALK_SCANS_FOR(avx512, [[gnu::target("avx512f,avx512bw,avx512vl,avx512dq,prefer-vector-width=512")]])
+constexpr ColumnScans kAll[] = {avx512::kScans, avx2::kScans, baseline::kScans};
+
+/// How many of the first the processor does not have.
+std::size_t missing() {
+  const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                    __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+  return wide ? 0 : __builtin_cpu_supports("avx2") ? 1 : 2;
 }
-
-}  // namespace HWY_NAMESPACE
-}  // namespace pwalk::schema
-HWY_AFTER_NAMESPACE();
-
-#if HWY_ONCE
-namespace pwalk::schema {
-
-HWY_EXPORT(ScanOffsets);
-HWY_EXPORT(Descends);
-HWY_EXPORT(HoldsNulOr);
-HWY_EXPORT(ScanLetters);
-
-OffsetScan scan_offsets(std::span<const std::int32_t> offsets) {
-  return HWY_DYNAMIC_DISPATCH(ScanOffsets)(offsets);
-}
-
-bool descends(std::span<const std::int16_t> elements) { return HWY_DYNAMIC_DISPATCH(Descends)(elements); }
-
-bool holds_nul_or(char other, std::string_view bytes) { return HWY_DYNAMIC_DISPATCH(HoldsNulOr)(other, bytes); }
-
-LetterScan scan_letters(std::span<const std::uint8_t> bytes, std::string_view letters) {
-  return HWY_DYNAMIC_DISPATCH(ScanLetters)(bytes, letters);
-}
-
-}  // namespace pwalk::schema
+#else
+constexpr ColumnScans kAll[] = {baseline::kScans};
+std::size_t missing() { return 0; }
 #endif
+
+}  // namespace
+
+std::span<const ColumnScans> usable_column_scans() {
+  static const auto usable = std::span<const ColumnScans>(kAll).subspan(missing());
+  return usable;
+}
+
+}  // namespace pwalk::schema

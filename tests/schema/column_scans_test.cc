@@ -1,7 +1,6 @@
 #include "column_scans.h"
 
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
 
 #include <algorithm>
 #include <limits>
@@ -18,12 +17,10 @@ constexpr std::size_t kLengths[] = {0, 1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65,
 /// Runs `body` with each instruction set this processor has.
 template <class Body>
 void with_each_target(Body&& body) {
-  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    SCOPED_TRACE(hwy::TargetName(target));
-    hwy::SetSupportedTargetsForTest(target);
-    body();
+  for (const ColumnScans& scans : usable_column_scans()) {
+    SCOPED_TRACE(scans.instruction_set);
+    body(scans);
   }
-  hwy::SetSupportedTargetsForTest(0);
 }
 
 std::vector<std::int32_t> rising(std::size_t length) {
@@ -33,93 +30,92 @@ std::vector<std::int32_t> rising(std::size_t length) {
 }
 
 TEST(ColumnScans, OffsetsThatRise) {
-  with_each_target([] {
+  with_each_target([](const ColumnScans& scans) {
     for (const std::size_t length : kLengths) {
-      const auto scan = scan_offsets(rising(length));
+      const auto scan = scans.offsets(rising(length));
       EXPECT_FALSE(scan.descends || scan.repeats) << length;
     }
   });
 }
 
 TEST(ColumnScans, OneFallOrRepetitionAnywhere) {
-  with_each_target([] {
+  with_each_target([](const ColumnScans& scans) {
     for (const std::size_t length : kLengths)
       for (std::size_t at = 1; at < length; ++at) {
         auto offsets = rising(length);
         offsets[at] = offsets[at - 1];
-        EXPECT_TRUE(scan_offsets(offsets).repeats) << length << " " << at;
-        EXPECT_FALSE(scan_offsets(offsets).descends) << length << " " << at;
+        EXPECT_TRUE(scans.offsets(offsets).repeats) << length << " " << at;
+        EXPECT_FALSE(scans.offsets(offsets).descends) << length << " " << at;
         --offsets[at];
-        EXPECT_FALSE(scan_offsets(offsets).repeats) << length << " " << at;
-        EXPECT_TRUE(scan_offsets(offsets).descends) << length << " " << at;
+        EXPECT_FALSE(scans.offsets(offsets).repeats) << length << " " << at;
+        EXPECT_TRUE(scans.offsets(offsets).descends) << length << " " << at;
       }
   });
 }
 
 /// Differences that do not fit the element's type.
 TEST(ColumnScans, ExtremesOfTheType) {
-  with_each_target([] {
+  with_each_target([](const ColumnScans& scans) {
     for (const std::size_t length : {2u, 40u}) {
       std::vector<std::int32_t> wide(length, std::numeric_limits<std::int32_t>::max());
       wide.front() = 0;
-      EXPECT_FALSE(scan_offsets(wide).descends);
+      EXPECT_FALSE(scans.offsets(wide).descends);
       for (std::size_t at = 1; at < length; ++at) {
         auto bad = wide;
         bad[at] = std::numeric_limits<std::int32_t>::min();
-        EXPECT_TRUE(scan_offsets(bad).descends) << length << " " << at;
+        EXPECT_TRUE(scans.offsets(bad).descends) << length << " " << at;
         std::fill(bad.begin() + std::ptrdiff_t(at), bad.end(), -1);
-        EXPECT_TRUE(scan_offsets(bad).descends) << length << " " << at;
+        EXPECT_TRUE(scans.offsets(bad).descends) << length << " " << at;
       }
       std::vector<std::int16_t> narrow(length, std::numeric_limits<std::int16_t>::max());
       narrow.front() = std::numeric_limits<std::int16_t>::min();
-      EXPECT_FALSE(descends(narrow));
+      EXPECT_FALSE(scans.descends(narrow));
       narrow.back() = std::numeric_limits<std::int16_t>::min();
-      EXPECT_EQ(descends(narrow), length > 2);
+      EXPECT_EQ(scans.descends(narrow), length > 2);
     }
   });
 }
 
 TEST(ColumnScans, OneDescentAnywhere) {
-  with_each_target([] {
+  with_each_target([](const ColumnScans& scans) {
     for (const std::size_t length : kLengths)
       for (std::size_t at = 0; at < length; ++at) {
         std::vector<std::int16_t> elements(length, 7);
-        EXPECT_FALSE(descends(elements)) << length;
+        EXPECT_FALSE(scans.descends(elements)) << length;
         elements[at] = 6;
-        EXPECT_EQ(descends(elements), at > 0) << length << " " << at;
+        EXPECT_EQ(scans.descends(elements), at > 0) << length << " " << at;
       }
   });
 }
 
 TEST(ColumnScans, NulOrAnotherByteAnywhere) {
-  with_each_target([] {
+  with_each_target([](const ColumnScans& scans) {
     for (const std::size_t length : kLengths) {
       std::string bytes;
       for (std::size_t i = 0; i < length; ++i) bytes += char(i * 37 % 256);
       for (char& byte : bytes)
         if (byte == '/' || byte == '\0') byte = 'x';
-      EXPECT_FALSE(holds_nul_or('/', bytes)) << length;
+      EXPECT_FALSE(scans.nul_or('/', bytes)) << length;
       for (std::size_t at = 0; at < length; ++at)
         for (const char forbidden : {'/', '\0'}) {
           std::string bad = bytes;
           bad[at] = forbidden;
-          EXPECT_TRUE(holds_nul_or('/', bad)) << length << " " << at;
-          EXPECT_EQ(holds_nul_or('\0', bad), forbidden == '\0') << length << " " << at;
+          EXPECT_TRUE(scans.nul_or('/', bad)) << length << " " << at;
+          EXPECT_EQ(scans.nul_or('\0', bad), forbidden == '\0') << length << " " << at;
         }
     }
   });
 }
 
 TEST(ColumnScans, LettersOfEveryValueAnywhere) {
-  with_each_target([] {
-    const std::string_view letters = "fdl";
+  with_each_target([](const ColumnScans& scans) {
     for (const std::size_t length : kLengths)
       for (std::size_t at = 0; at < length; ++at)
         for (unsigned value = 0; value < 256; ++value) {
           std::vector<std::uint8_t> bytes(length, 'd');
           bytes[at] = std::uint8_t(value);
-          const LetterScan scan = scan_letters(bytes, letters);
-          const bool known = value == 0 || letters.find(char(value)) != std::string_view::npos;
+          const LetterScan scan = scans.type_letters(bytes);
+          const bool known = value == 0 || kTypeLetters.find(char(value)) != std::string_view::npos;
           ASSERT_EQ(scan.unknown, !known) << length << " " << at << " " << value;
           ASSERT_EQ(scan.zeros, value == 0 ? 1u : 0u) << length << " " << at << " " << value;
         }
