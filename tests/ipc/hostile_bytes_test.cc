@@ -12,13 +12,14 @@
 namespace pwalk::ipc {
 namespace {
 
-constexpr int kInputs = 3000;
+constexpr int kInputs = 3000, kMostInputs = 100'000;
 
-/// Calls `tried` with inputs of random bytes.
-template <class Function>
-void sample(Function&& tried) {
+/// Calls `tried` with inputs of random bytes, beyond kInputs for as long as nothing of some kind came, which
+/// `all_came` tells: what is rare must have been tried, whatever the seed.
+template <class Function, class AllCame>
+void sample(Function&& tried, AllCame&& all_came) {
   std::mt19937_64 random(testing::test_seed());
-  for (int round = 0; round < kInputs; ++round) {
+  for (int round = 0; round < kInputs || (round < kMostInputs && !all_came()); ++round) {
     std::vector<std::uint8_t> input(random() % 300);
     for (std::uint8_t& byte : input) byte = std::uint8_t(random());
     tried(input);
@@ -27,10 +28,12 @@ void sample(Function&& tried) {
 
 TEST(HostileBytesTest, AtTheSocketAreAnsweredOrShownOut) {
   testing::AttachOutcome all;
-  sample([&](std::span<const std::uint8_t> input) {
-    const auto outcome = testing::attach_fuzz(input);
-    all.admitted += outcome.admitted, all.told_status += outcome.told_status;
-  });
+  sample(
+      [&](std::span<const std::uint8_t> input) {
+        const auto outcome = testing::attach_fuzz(input);
+        all.admitted += outcome.admitted, all.told_status += outcome.told_status;
+      },
+      [&] { return all.admitted && all.told_status; });
   // Else nothing beyond the door was tried.
   EXPECT_GT(all.admitted, 0u);
   EXPECT_GT(all.told_status, 0u);
@@ -38,10 +41,12 @@ TEST(HostileBytesTest, AtTheSocketAreAnsweredOrShownOut) {
 
 TEST(HostileBytesTest, OfAScannerAreErrorsOrCanBeReadToTheLastRow) {
   testing::StreamOutcome all;
-  sample([&](std::span<const std::uint8_t> input) {
-    const auto outcome = testing::stream_fuzz(input);
-    all.read += outcome.read, all.failed += outcome.failed, all.ended += outcome.ended;
-  });
+  sample(
+      [&](std::span<const std::uint8_t> input) {
+        const auto outcome = testing::stream_fuzz(input);
+        all.read += outcome.read, all.failed += outcome.failed, all.ended += outcome.ended;
+      },
+      [&] { return all.read && all.failed && all.ended; });
   EXPECT_GT(all.read, 0u);
   EXPECT_GT(all.failed, 0u);
   EXPECT_GT(all.ended, 0u);
@@ -55,10 +60,12 @@ TEST(HostileBytesTest, OfAScannerWithAnEmptyPoolAreAnError) {
 
 TEST(HostileBytesTest, OfConsumersHarmNoOtherConsumer) {
   testing::ReturnsOutcome all;
-  sample([&](std::span<const std::uint8_t> input) {
-    const auto outcome = testing::returns_fuzz(input);
-    all.given_back += outcome.given_back, all.expelled += outcome.expelled;
-  });
+  sample(
+      [&](std::span<const std::uint8_t> input) {
+        const auto outcome = testing::returns_fuzz(input);
+        all.given_back += outcome.given_back, all.expelled += outcome.expelled;
+      },
+      [&] { return all.given_back && all.expelled; });
   EXPECT_GT(all.given_back, 0u);
   EXPECT_GT(all.expelled, 0u);
 }
