@@ -8,6 +8,7 @@ import pytest
 from stage import found, make_files, wait_for
 
 SMALL_POOL = ("--ring-size", "2M", "--huge-pages", "off")
+UNHURRIED = ("--max-ops-per-second", "20000")  # or a quick machine is through before anybody can be stopped
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def large(stage):
 
 
 def test_one_of_three_consumers(stage, large):
-    scanner = stage.scanner("--name", "three", "--consumers", "3", *SMALL_POOL, large)
+    scanner = stage.scanner("--name", "three", "--consumers", "3", *SMALL_POOL, *UNHURRIED, large)
     readers = [stage.tail("three", "--timeout", "30") for _ in range(3)]
     victim = readers.pop()
     assert wait_for(lambda: len(victim.out) > 0)
@@ -34,7 +35,7 @@ def test_one_of_three_consumers(stage, large):
 
 
 def test_scanner(stage, large):
-    scanner = stage.scanner("--name", "mortal", "--consumers", "1", *SMALL_POOL, large)
+    scanner = stage.scanner("--name", "mortal", "--consumers", "1", *SMALL_POOL, *UNHURRIED, large)
     reader = stage.tail("mortal", "--timeout", "30")
     assert wait_for(lambda: len(reader.out) > 0)
     reader.signal(signal.SIGSTOP)

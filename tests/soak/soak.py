@@ -69,9 +69,9 @@ class Soak:
     def look(self) -> Figures:
         return Figures(*figures_of(self.resident.pid), *figures_of("self"), len(list(self.runtime.iterdir())))
 
-    def round(self) -> None:
+    def round(self, visits: int = 3) -> None:
         self.scan_and_read_to_the_end()
-        for visit in self.random.sample((self.read_all, self.leave_in_the_middle, self.share, self.be_killed), 3):
+        for visit in self.random.sample((self.read_all, self.leave_in_the_middle, self.share, self.be_killed), visits):
             visit()
 
     def scan_and_read_to_the_end(self) -> None:
@@ -134,7 +134,7 @@ def main() -> int:
     try:
         soak = Soak(arguments.binaries.resolve(), place, arguments.seed)
         seen: list[Figures] = []
-        soak.round()  # what is made once
+        soak.round(visits=4)  # what is made once, as a group's memory
         until = time.monotonic() + arguments.seconds
         while time.monotonic() < until or len(seen) < FEWEST_ROUNDS:
             soak.round()
