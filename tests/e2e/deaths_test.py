@@ -5,10 +5,9 @@ import time
 
 import pytest
 
-from stage import found, make_files, wait_for
+from stage import UNHURRIED, found, make_files, wait_for
 
 SMALL_POOL = ("--ring-size", "2M", "--huge-pages", "off")
-UNHURRIED = ("--max-ops-per-second", "20000")  # or a quick machine is through before anybody can be stopped
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from stage import found, make_files, wait_for
+from stage import UNHURRIED, found, make_files, wait_for
 
 SMALL_POOL = ("--ring-size", "2M", "--huge-pages", "off")
 MORE_THAN_SMALL_POOL = 50_000
@@ -128,7 +128,7 @@ def test_one_that_creeps_holds_nobody_back_and_loses_nothing(stage, large):
 
 def test_who_comes_late_is_served_from_the_image(stage, large):
     scanner = stage.scanner("--name", "held", "--consumers", "1", *SMALL_POOL, "--save", stage.base / "held.img",
-                            "--on-slow", "wait", large)
+                            "--on-slow", "wait", *UNHURRIED, large)
     stopped = stage.tail("held", "--timeout", "30")
     assert wait_for(lambda: consumers(stage))
     stopped.signal(signal.SIGSTOP)

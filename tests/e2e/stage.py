@@ -17,6 +17,7 @@ SANITIZER = os.environ.get("PWALK_SANITIZE", "")
 CAUGHT = {signal.SIGINT, signal.SIGTERM, signal.SIGUSR1}
 WAITS = {"7", "230", "232", "271", "281"}  # poll, clock_nanosleep, epoll_wait, ppoll, epoll_pwait of x86-64
 PATIENCE = 60  # seconds after which anything is called hung
+UNHURRIED = ("--max-ops-per-second", "20000")  # for a walk whose reader is to be stopped before it is through
 NOBODY = 65534
 
 

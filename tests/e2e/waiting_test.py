@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from stage import found, make_files, wait_for
+from stage import UNHURRIED, found, make_files, wait_for
 
 SMALL_POOL = ("--ring-size", "2M", "--huge-pages", "off")
 MORE_THAN_SMALL_POOL = 50_000
@@ -174,7 +174,7 @@ def test_json_needs_nobody(stage, large):
 
 
 def test_first_signal_lets_readers_finish(stage, large):
-    scanner = stage.scanner("--name", "stopped", "--consumers", "1", *SMALL_POOL, large)
+    scanner = stage.scanner("--name", "stopped", "--consumers", "1", *SMALL_POOL, *UNHURRIED, large)
     reader = stage.tail("stopped", "--timeout", "10")
     assert wait_for(lambda: len(reader.out) > 0)
     reader.signal(signal.SIGSTOP)
