@@ -85,7 +85,7 @@ Result<void> check_available(std::uint64_t bytes) {
 
 }  // namespace
 
-Result<BlockPool> BlockPool::create(std::uint64_t bytes, HugePages huge_pages, std::vector<unsigned> nodes) {
+Result<BlockPool> BlockPool::create(std::uint64_t bytes, HugePages huge_pages, const Nodes& nodes) {
   if (bytes < kLeastPool || bytes > kMostPool)
     return fail(EINVAL, fmt::format("a pool of {} bytes: allowed are 2M to 4T", bytes));
   bytes = align_up(bytes, kBlockBytes);

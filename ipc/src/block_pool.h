@@ -30,7 +30,7 @@ class BlockPool {
   /// ENOMEM with the shortage, EINVAL below 2 MiB. `bytes` is rounded up to whole
   /// blocks, with reserved huge pages to whole 2 MiB. `nodes`: where the memory is to lie,
   /// what is there from the start in equal parts; empty: wherever the kernel likes.
-  static Result<BlockPool> create(std::uint64_t bytes, HugePages huge_pages, std::vector<unsigned> nodes = {});
+  static Result<BlockPool> create(std::uint64_t bytes, HugePages huge_pages, const std::vector<unsigned>& nodes = {});
 
   /// Bytes from the start that are there.
   std::uint64_t ready() const { return parts_.empty() ? 0 : parts_.back().end; }

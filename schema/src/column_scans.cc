@@ -21,14 +21,16 @@ PWALK_INLINED OffsetScan scan_offsets(std::span<const std::int32_t> offsets) {
   }
   const bool descends = least_step < 0 || signs < 0;
   bool repeats = least_step == 0;
-  for (std::size_t i = 1; descends && !repeats && i < offsets.size(); ++i) repeats = elements[i] == elements[i - 1];
+  for (std::size_t i = 1; descends && !repeats && i < offsets.size(); ++i)
+    repeats = elements[i] == elements[i - 1];
   return {.descends = descends, .repeats = repeats};
 }
 
 PWALK_INLINED bool scan_descends(std::span<const std::int16_t> elements) {
   const std::int16_t* data = elements.data();
   std::int16_t falls = 0;
-  for (std::size_t i = 1; i < elements.size(); ++i) falls = std::int16_t(falls | std::int16_t(data[i - 1] > data[i]));
+  for (std::size_t i = 1; i < elements.size(); ++i)
+    falls = std::int16_t(falls | std::int16_t(data[i - 1] > data[i]));
   return falls != 0;
 }
 
@@ -48,7 +50,9 @@ PWALK_INLINED LetterScan scan_type_letters(std::span<const std::uint8_t> bytes) 
   std::uint32_t zeros = 0;
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     const std::uint8_t byte = data[i];
-    const auto is = [&](std::size_t letter) { return std::uint8_t(byte == std::uint8_t(kTypeLetters[letter])); };
+    const auto is = [&](std::size_t letter) {
+      return std::uint8_t(byte == std::uint8_t(kTypeLetters[letter]));
+    };
     const auto zero = std::uint8_t(byte == 0);
     zeros += zero;
     known &= std::uint8_t(zero | is(0) | is(1) | is(2) | is(3) | is(4) | is(5) | is(6) | is(7));
@@ -56,14 +60,24 @@ PWALK_INLINED LetterScan scan_type_letters(std::span<const std::uint8_t> bytes) 
   return {.unknown = known == 0, .zeros = zeros};
 }
 
-#define PWALK_SCANS_FOR(NAME, TARGET)                                                                   \
-  namespace NAME {                                                                                      \
-  TARGET OffsetScan offsets(std::span<const std::int32_t> elements) { return scan_offsets(elements); }  \
-  TARGET bool descends(std::span<const std::int16_t> elements) { return scan_descends(elements); }      \
-  TARGET bool nul_or(char other, std::string_view bytes) { return scan_nul_or(other, bytes); }          \
-  TARGET LetterScan letters(std::span<const std::uint8_t> bytes) { return scan_type_letters(bytes); }   \
-  constexpr ColumnScans kScans{#NAME, offsets, descends, nul_or, letters};                              \
+// An attribute cannot stand in parentheses. NOLINTBEGIN(bugprone-macro-parentheses)
+#define PWALK_SCANS_FOR(NAME, TARGET)                                      \
+  namespace NAME {                                                         \
+  TARGET OffsetScan offsets(std::span<const std::int32_t> elements) {      \
+    return scan_offsets(elements);                                         \
+  }                                                                        \
+  TARGET bool descends(std::span<const std::int16_t> elements) {           \
+    return scan_descends(elements);                                        \
+  }                                                                        \
+  TARGET bool nul_or(char other, std::string_view bytes) {                 \
+    return scan_nul_or(other, bytes);                                      \
+  }                                                                        \
+  TARGET LetterScan letters(std::span<const std::uint8_t> bytes) {         \
+    return scan_type_letters(bytes);                                       \
+  }                                                                        \
+  constexpr ColumnScans kScans{#NAME, offsets, descends, nul_or, letters}; \
   }
+// NOLINTEND(bugprone-macro-parentheses)
 
 PWALK_SCANS_FOR(baseline, )
 #if defined(__x86_64__)
@@ -79,7 +93,9 @@ std::size_t missing() {
 }
 #else
 constexpr ColumnScans kAll[] = {baseline::kScans};
-std::size_t missing() { return 0; }
+std::size_t missing() {
+  return 0;
+}
 #endif
 
 }  // namespace
