@@ -352,7 +352,7 @@ class ResultsFilesystem:
         paths: list[Any] = self._handle.glob(quoted + wanted, isinstance(given, bytes))
         start = below if isinstance(given, bytes) else os.fsdecode(below)
         # The working directory, which `**` matches, has no relative path.
-        return [path[len(start) :] for path in paths if len(path) >= len(start)]
+        return [path[len(start) :] for path in paths if len(path) > len(start)]
 
     def find(
         self,

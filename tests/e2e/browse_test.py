@@ -377,7 +377,7 @@ def test_du_of_places_within_one_another_counts_once(share):
 def test_glob_matches_what_bash_matches(share):
     for pattern in ("/usr/share/*", "/usr/share/doc/bas*/[a-m]*", "/usr/share/man/**/bash*", "/usr/share/z*/**", "/usr/share/doc/bas*/"):
         printed = share.real("bash", "-O", "globstar", "-O", "nullglob", "-c", f'printf "%s\\0" {pattern}')
-        wanted = {path.rstrip(b"/") for path in printed.split(b"\0")}
+        wanted = {path if pattern.endswith("/") else path.rstrip(b"/") for path in printed.split(b"\0")}
         assert {path for path in share.ours("glob", "-0", share.place(pattern.encode())).split(b"\0")} == wanted, pattern
 
 

@@ -160,6 +160,19 @@ def test_glob_is_that_of_python(tree, results):
         assert {path.rstrip("/") for path in results.glob(whole)} - {str(tree)} == expected - {str(tree)}, pattern
 
 
+def test_glob_with_a_slash_at_the_end_is_that_of_python(tree, tmp_path, monkeypatch):
+    (tree / "link").symlink_to("sub")
+    (tree / "dangling").symlink_to("nothing")
+    (tree / "sub" / "inner").mkdir()
+    monkeypatch.chdir(tree)
+    with pwalk.open_results(save_image(tmp_path / "slashes.img", tree)) as results:
+        for pattern in ("*/", "s*/", "sub/", "sub/*/", "notes.txt/", "nothing/", "**/inner/", b"*/"):
+            for asked in (pattern, os.path.join(os.fsencode(tree) if isinstance(pattern, bytes) else tree, pattern)):
+                expected = [path for path in glob.glob(asked, recursive=True) if not os.path.dirname(path.rstrip(
+                    "/" if isinstance(path, str) else b"/")).endswith("link" if isinstance(path, str) else b"link")]
+                assert sorted(results.glob(asked)) == sorted(expected), asked
+
+
 def test_what_has_no_path_is_not_found(tree, results, monkeypatch):
     monkeypatch.chdir(tree)
     for pattern in ("**", b"**", "", b"", "**/*.py", "sub/**"):

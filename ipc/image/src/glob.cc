@@ -121,8 +121,10 @@ class Search {
       if (!looked_up) return tl::unexpected(looked_up.error());
       entry = *looked_up;
     }
-    if (wants_directory_ && !entry.is_directory()) return {};
+    if (wants_directory_ && !entry.is_directory() && !entry.leads_to_directory()) return {};
+    const std::size_t length = wants_directory_ ? push("") : path_.size();
     ended_ = !visit_(path_, entry);
+    path_.resize(length);
     return {};
   }
 
