@@ -110,17 +110,22 @@ std::optional<unsigned> BlockPool::node_of(std::uint16_t home) const {
   return nodes_.empty() ? std::nullopt : std::optional(nodes_[home]);
 }
 
-/// Calls make(from, bytes) for each node's share of the first `bytes`, with the calling thread's memory there.
+/// Each node's share of the first `bytes`.
 template <class Make>
 Result<void> BlockPool::make_first(std::uint64_t bytes, Make&& make) {
   const std::uint64_t homes = std::max<std::size_t>(1, nodes_.size());
   const std::uint64_t share = align_up((bytes + homes - 1) / homes, kHugePage);
-  for (std::uint16_t home = 0; ready() < bytes; ++home) {
-    const std::uint64_t from = ready(), end = std::min(bytes, from + share);
-    const OnMemoryNode here(node_of(home));
-    if (Result<void> made = make(from, end - from); !made) return made;
-    parts_.push_back({end, home});
-  }
+  for (std::uint16_t home = 0; ready() < bytes; ++home)
+    if (auto made = make_part(std::min(bytes, ready() + share), home, make); !made) return made;
+  return {};
+}
+
+/// Calls make(from, bytes) with the calling thread's memory on the home-th node.
+template <class Make>
+Result<void> BlockPool::make_part(std::uint64_t end, std::uint16_t home, Make&& make) {
+  const OnMemoryNode here(node_of(home));
+  if (Result<void> made = make(ready(), end - ready()); !made) return made;
+  parts_.push_back({end, home});
   return {};
 }
 
@@ -132,9 +137,9 @@ Result<BlockPool> BlockPool::reserved(std::uint64_t bytes, const Nodes& nodes) {
                   bytes >> 20, wanted, free_reserved_pages().value_or(0));
   auto fd = create_memfd("pwalk-pool", bytes, MFD_HUGETLB | MFD_HUGE_2MB);
   if (!fd) return fail(ENOMEM, shortage);
-  // fallocate before the mapping's own reservation: it fails cleanly, and what it got goes with the memfd.
   BlockPool pool;
   pool.nodes_ = nodes;
+  // fallocate before the mapping's own reservation: it fails cleanly, and what it got goes with the memfd.
   const auto made = pool.make_first(bytes, [&](std::uint64_t from, std::uint64_t part) { return allocate(fd->get(), from, part); });
   if (!made) return fail(ENOMEM, shortage);
   auto mapping = Mapping::map(fd->get(), bytes, Access::read_write, kHugePage);
@@ -168,14 +173,13 @@ Result<BlockPool> BlockPool::ordinary(std::uint64_t bytes, bool transparent, con
 }
 
 Result<std::uint64_t> BlockPool::grow(std::uint16_t home) {
-  const std::uint64_t from = ready(), part = std::min(kPart, bytes() - from);
-  if (from + part > checked_) {
+  const std::uint64_t end = std::min(bytes(), ready() + kPart);
+  if (end > checked_) {
     if (auto room = check_available(kFirstPart + kLeaveFree); !room) return tl::unexpected(room.error());
-    checked_ = from + kFirstPart;
+    checked_ = ready() + kFirstPart;
   }
-  const OnMemoryNode here(node_of(home));
-  if (auto made = prepare(from, part); !made) return tl::unexpected(made.error());
-  parts_.push_back({from + part, home});
+  const auto made = make_part(end, home, [this](std::uint64_t from, std::uint64_t part) { return prepare(from, part); });
+  if (!made) return tl::unexpected(made.error());
   return ready();
 }
 

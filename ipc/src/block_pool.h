@@ -36,6 +36,7 @@ class BlockPool {
   std::uint64_t ready() const { return parts_.empty() ? 0 : parts_.back().end; }
   /// Where they lie, in their order.
   std::span<const PoolPart> parts() const { return parts_; }
+  const std::vector<unsigned>& nodes() const { return nodes_; }
 
   /// Makes the next part, a few MiB on the home-th node, and returns ready(). ENOMEM: there is no
   /// memory for it any more; what is there stays. One thread at a time. Requires ready() < bytes().
@@ -55,6 +56,8 @@ class BlockPool {
   std::optional<unsigned> node_of(std::uint16_t home) const;
   template <class Make>
   Result<void> make_first(std::uint64_t bytes, Make&& make);
+  template <class Make>
+  Result<void> make_part(std::uint64_t end, std::uint16_t home, Make&& make);
   Result<void> prepare(std::uint64_t from, std::uint64_t bytes);
   void collapse_part(std::uint64_t from, std::uint64_t bytes);
   /// Says in pages_ and reason_ what smaps shows.

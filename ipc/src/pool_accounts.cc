@@ -52,7 +52,7 @@ tl::expected<PoolAccounts::Placement, PoolAccounts::Refusal> PoolAccounts::place
 /// The worker's own lane if it will do, else the next idle one that does.
 std::optional<std::uint32_t> PoolAccounts::lane_with_room(unsigned worker, std::uint32_t units) {
   const bool is_run = units > geometry_.units_per_block;
-  const bool blocks_to_take = is_run || (free_blocks_ != 0 && waiting_run_ == 0);
+  const bool blocks_to_take = is_run || (free_blocks() != 0 && waiting_run_ == 0);
   for (std::uint32_t i = 0; i < geometry_.lanes; ++i) {
     const std::uint32_t lane = (worker + i) % geometry_.lanes;
     if (lanes_[lane].busy() || !window_open(lane)) continue;
@@ -101,13 +101,12 @@ std::optional<std::uint32_t> PoolAccounts::room_on(std::uint32_t number, std::ui
 
 /// Of another home rather than none.
 std::optional<std::uint32_t> PoolAccounts::take_block(std::uint16_t home) {
-  if (free_blocks_ == 0) return std::nullopt;
   auto* from = &free_[home];
   if (from->empty())
     from = &*std::max_element(free_.begin(), free_.end(), [](const auto& a, const auto& b) { return a.size() < b.size(); });
+  if (from->empty()) return std::nullopt;
   const std::uint32_t block = from->back();
   from->pop_back();
-  --free_blocks_;
   return block;
 }
 
@@ -128,7 +127,6 @@ std::optional<std::uint32_t> PoolAccounts::take_run(std::uint32_t wanted) {
   for (std::uint32_t block = *first; block < *first + wanted; ++block) blocks_[block].state = BlockState::closed;
   for (auto& free : free_)
     std::erase_if(free, [&](std::uint32_t block) { return block >= *first && block < *first + wanted; });
-  free_blocks_ -= wanted;
   return first;
 }
 
@@ -207,7 +205,6 @@ void PoolAccounts::free_batch(std::uint32_t unit) {
 void PoolAccounts::free_block(std::uint32_t block) {
   blocks_[block].state = BlockState::free;
   free_[blocks_[block].home].push_back(block);
-  ++free_blocks_;
 }
 
 std::pair<std::uint32_t, std::uint32_t> PoolAccounts::blocks_of(std::uint32_t unit) const {
@@ -346,6 +343,12 @@ std::optional<PoolAccounts::LiveBatch> PoolAccounts::held_at(ConsumerId id, std:
 }
 
 // ---- what is shown ----------------------------------------------------------
+
+std::uint32_t PoolAccounts::free_blocks() const {
+  std::size_t blocks = 0;
+  for (const auto& free : free_) blocks += free.size();
+  return std::uint32_t(blocks);
+}
 
 std::uint32_t PoolAccounts::held_blocks(ConsumerId id) const {
   const auto& holds = consumers_[id]->holds;

@@ -126,10 +126,10 @@ class PoolAccounts {
   bool any_lane_busy() const;
   bool holds_any(ConsumerId consumer) const { return consumers_[consumer]->held > 0; }
   /// Whether anything was given back of which place() could make use.
-  bool may_have_room() const { return free_blocks_ != 0 || (unheld_ > 0 && may_free()); }
+  bool may_have_room() const { return free_blocks() != 0 || (unheld_ > 0 && may_free()); }
   bool run_waits() const { return waiting_run_ != 0; }
   bool history_kept() const { return history_kept_; }
-  std::uint32_t free_blocks() const { return free_blocks_; }
+  std::uint32_t free_blocks() const;
   /// The consumers without whom a block would be free: those who alone hold one,
   /// else those who hold most. By id.
   std::vector<bool> holding_back() const;
@@ -200,7 +200,6 @@ class PoolAccounts {
   std::uint32_t ready_ = 0;     ///< blocks that are there
   std::vector<std::uint16_t> homes_;  ///< per lane, or empty
   std::vector<std::vector<std::uint32_t>> free_;  ///< per home; last freed, first used
-  std::uint32_t free_blocks_ = 0;                 ///< in all of them
   std::vector<Lane> lanes_;
   std::vector<std::unique_ptr<Consumer>> consumers_;
   unsigned attached_ = 0;

@@ -53,12 +53,12 @@ std::vector<unsigned> nodes_of(const SessionOptions& options) {
   return nodes.size() > 1 ? nodes : std::vector<unsigned>{};
 }
 
-/// Per lane the place of its node among those of the pool.
-std::vector<std::uint16_t> homes_of(const SessionOptions& options, std::uint32_t lanes) {
-  const std::vector<unsigned> nodes = nodes_of(options);
+/// Per lane the place of its node among those of the pool, if it has any.
+std::vector<std::uint16_t> homes_of(const std::vector<unsigned>& lane_nodes, const std::vector<unsigned>& nodes,
+                                    std::uint32_t lanes) {
   std::vector<std::uint16_t> homes;
   for (std::uint32_t lane = 0; lane < lanes && !nodes.empty(); ++lane) {
-    const unsigned node = options.lane_nodes[lane % options.lane_nodes.size()];
+    const unsigned node = lane_nodes[lane % lane_nodes.size()];
     homes.push_back(std::uint16_t(std::lower_bound(nodes.begin(), nodes.end(), node) - nodes.begin()));
   }
   return homes;
@@ -71,14 +71,15 @@ struct ScanSession::Impl {
       : name(asked.name),
         pool(std::move(memory)),
         control(std::move(shared)),
-        distributor({pool.data(), pool.bytes()}, control, pool.parts(), homes_of(asked, control.geometry().lanes)),
+        distributor({pool.data(), pool.bytes()}, control, pool.parts(),
+                    homes_of(asked.lane_nodes, pool.nodes(), control.geometry().lanes)),
         home(std::move(directory)) {
     report = {.pages = std::string(pool.pages()),
               .reason = std::string(pool.reason()),
               .bytes = pool.bytes(),
               .blocks = pool.blocks(),
               .lanes = control.geometry().lanes,
-              .nodes = nodes_of(asked)};
+              .nodes = pool.nodes()};
     status.name = name;
     status.roots = asked.roots;
     status.state = "waiting";
