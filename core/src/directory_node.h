@@ -92,6 +92,8 @@ class DirectoryNode {
   /// The descriptor was given back and opened again since its reader put it aside,
   /// so its position is lost. Set under a pin, read by the reader under its own.
   std::atomic<bool> reopened{false};
+  /// Its reader is done with it: nobody has a position in it any more. Set and read under a pin.
+  std::atomic<bool> is_listed{false};
   DirectoryNode* next_reserved = nullptr;  ///< Frontier's private list
   /// Frontier's: the metadata server that is thought to have it, a slot of ServerQueues.
   std::uint8_t server = 0;

@@ -58,6 +58,7 @@ void OpenDirectories::put_aside(DirectoryNode& node, unsigned worker) {
 }
 
 void OpenDirectories::leave(DirectoryNode& node, unsigned worker) {
+  node.is_listed.store(true, std::memory_order_relaxed);  // published by the unpin
   if (!node.is_sole_user()) shelve(node, worker);
   node.lease.unpin();
   drop_user(node);
@@ -73,13 +74,9 @@ void OpenDirectories::drop_user(DirectoryNode& node) {
 }
 
 bool OpenDirectories::revive(DirectoryNode& node, int fd, unsigned worker) {
-  if (node.parent()) node.parent()->add_user();
-  const Opened fresh = open_from_parent(node, worker);
-  if (node.parent()) drop_user(*node.parent());
+  const Opened fresh = open_anew(node, worker);
   if (!fresh) return false;
-  const bool same = attributes_.identify(fresh.fd).same_object(node.identity());
-  // Under the same number, so that whoever has it pinned goes on with the new one.
-  const bool replaced = same && calls_.replace(fresh.fd, fd) >= 0;
+  const bool replaced = calls_.replace(fresh.fd, fd) >= 0;
   close(fresh.fd);
   return replaced;
 }
@@ -108,16 +105,38 @@ bool OpenDirectories::find_room(unsigned worker, unsigned failures) {
 }
 
 // ESTALE: the kernel has tried the name twice already (retry_estale), so it is the
-// parent's descriptor that has gone stale. It is renewed once.
+// parent's descriptor that has gone stale.
 Opened OpenDirectories::open_for_reader(DirectoryNode& node, unsigned worker) {
-  Opened opened = open_from_parent(node, worker);
+  const Opened opened = open_from_parent(node, worker);
   DirectoryNode* const parent = node.parent();
   if (opened.error != ESTALE || !parent) return opened;
-  const Opened base = pin_or_reopen(*parent, worker);
-  if (!base) return opened;
-  if (revive(*parent, base.fd, worker)) opened = open_by_name(base.fd, node, worker);
+  const Opened stale = pin_or_reopen(*parent, worker);
+  if (!stale) return opened;
+  const Opened again = open_below_renewed(node, stale.fd, worker);
   parent->lease.unpin();
+  return again;
+}
+
+// The new descriptor stays in the stale one's place, unless the parent's reader is not
+// done with it: he would go on from the start of the new one.
+Opened OpenDirectories::open_below_renewed(DirectoryNode& node, int stale, unsigned worker) {
+  DirectoryNode& parent = *node.parent();
+  const Opened fresh = open_anew(parent, worker);
+  if (!fresh) return {-1, is_shortage(fresh.error) ? fresh.error : ESTALE, Operation::open};
+  const Opened opened = open_by_name(fresh.fd, node, worker);
+  if (parent.is_listed.load(std::memory_order_relaxed)) calls_.replace(fresh.fd, stale);
+  close(fresh.fd);
   return opened;
+}
+
+// Another descriptor of a directory that has one, the caller's; ESTALE, another object has its name now.
+Opened OpenDirectories::open_anew(DirectoryNode& node, unsigned worker) {
+  if (node.parent()) node.parent()->add_user();
+  const Opened fresh = open_from_parent(node, worker);
+  if (node.parent()) drop_user(*node.parent());
+  if (!fresh || attributes_.identify(fresh.fd).same_object(node.identity())) return fresh;
+  close(fresh.fd);
+  return {-1, ESTALE, Operation::open};
 }
 
 Opened OpenDirectories::open_from_parent(DirectoryNode& node, unsigned worker) {

@@ -64,8 +64,9 @@ class OpenDirectories {
   /// A child that will never be opened wants its parent's descriptor no more.
   void drop_user(DirectoryNode& node);
 
-  /// Replaces a pinned descriptor that went stale (ESTALE) by a new one, from the
-  /// parent, under the same number. The position is lost. False if it cannot be had.
+  /// For the reader: replaces its pinned descriptor, which went stale (ESTALE), by a new one, from
+  /// the parent, under the same number, so that whoever else has it pinned goes on with the new one.
+  /// The position is lost. False if it cannot be had.
   bool revive(DirectoryNode& node, int fd, unsigned worker);
 
   unsigned open_count() const { return open_.load(std::memory_order_relaxed); }
@@ -83,6 +84,8 @@ class OpenDirectories {
   bool find_room(unsigned worker, unsigned failures);
 
   Opened open_for_reader(DirectoryNode& node, unsigned worker);
+  Opened open_below_renewed(DirectoryNode& node, int stale, unsigned worker);
+  Opened open_anew(DirectoryNode& node, unsigned worker);
   Opened open_from_parent(DirectoryNode& node, unsigned worker);
   int open_with(int extra_flags, int directory, const DirectoryNode& node);
   int open_as_wished(int directory, const DirectoryNode& node);

@@ -1,11 +1,12 @@
 """Scans with consumers that attach, read, leave in the middle or are killed, for as long as asked; nothing may grow.
 
-    soak.py --binaries build/release/bin [--seconds 60] [--seed N]
+    soak.py --binaries build/release/bin [--seconds 60] [--seed N] [--plant-leak]
 
 One scanner stays all the time and is attached to in every round; beside it a scan of its own is made and read to the
 end in every round. After each round the descriptors, mappings and resident memory of that scanner and of this process,
 and the files in the runtime directory, are looked at. Each figure's least value in the last third of the rounds must
 not be above that of the first, but for resident memory, which may by ALLOWED_KIB: an allocator keeps pages for later.
+With --plant-leak a consumer more stays attached after every round, and that must be found: it shows what the soak sees.
 Needs the Python package on PYTHONPATH.
 """
 
@@ -60,6 +61,7 @@ class Soak:
             for file in range(FILES // 20):
                 (self.tree / str(directory) / f"file{file}").touch()
         self.rows = FILES + 20 + 1
+        self.kept: list[pwalk.Consumer] = []
         self.resident = self.scan("resident", "--linger", "1000000")
 
     def scan(self, name: str, *options: str) -> subprocess.Popen:
@@ -109,6 +111,11 @@ class Soak:
         tail.wait(PATIENCE)
 
 
+    def leave_one_attached(self) -> None:
+        """What grows by it: descriptors and mappings of both sides."""
+        self.kept.append(pwalk.attach("resident"))
+
+
 def growth(seen: list[Figures]) -> list[str]:
     """What has grown from the first third of the rounds to the last, in words."""
     third = len(seen) // 3
@@ -126,6 +133,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binaries", type=pathlib.Path, required=True)
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--plant-leak", action="store_true")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     arguments = parser.parse_args()
     print(f"--seed {arguments.seed}")
@@ -138,9 +146,15 @@ def main() -> int:
         until = time.monotonic() + arguments.seconds
         while time.monotonic() < until or len(seen) < FEWEST_ROUNDS:
             soak.round()
+            if arguments.plant_leak:
+                soak.leave_one_attached()
             seen.append(soak.look())
         found = growth(seen)
         print(f"{len(seen)} rounds: " + (f"grown: {', '.join(found)}" if found else "nothing has grown"))
+        if arguments.plant_leak:
+            missed = {name for name in Figures._fields if name.endswith(("descriptors", "mappings"))} - set(found)
+            print(f"the planted leak was not seen in {', '.join(sorted(missed))}" if missed else "the planted leak was seen")
+            return 1 if missed else 0
         return 1 if found else 0
     finally:
         if soak:
