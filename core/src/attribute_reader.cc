@@ -1,9 +1,5 @@
 #include "attribute_reader.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <sys/sysmacros.h>
-
 #include <array>
 #include <limits>
 
@@ -98,13 +94,6 @@ void describe_times(const struct ::statx& answer, Entry& entry) {
 
 }  // namespace
 
-int statx_flags(bool follow_link, Coherence coherence) {
-  int flags = AT_NO_AUTOMOUNT | (follow_link ? 0 : AT_SYMLINK_NOFOLLOW);
-  if (coherence == Coherence::lazy) flags |= AT_STATX_DONT_SYNC;
-  if (coherence == Coherence::force) flags |= AT_STATX_FORCE_SYNC;
-  return flags;
-}
-
 int AttributeReader::read_by_stat(int directory, const char* name, int flags, struct ::statx& out) const {
   struct ::stat answer {};
   flags &= ~(AT_STATX_DONT_SYNC | AT_STATX_FORCE_SYNC);  // fstatat knows neither
@@ -124,15 +113,6 @@ Identity AttributeReader::identify(int fd) const {
     give_up_statx();
   }
   return read_by_stat(fd, "", AT_EMPTY_PATH, answer) < 0 ? Identity{} : identity_of(answer);
-}
-
-Identity identity_of(const struct ::statx& answer) {
-  Identity identity;
-  identity.device = makedev(answer.stx_dev_major, answer.stx_dev_minor);
-  identity.inode = answer.stx_ino;
-  identity.mount = answer.stx_mask & STATX_MNT_ID ? answer.stx_mnt_id : 0;
-  identity.known = answer.stx_mask & STATX_INO;
-  return identity;
 }
 
 void describe(const struct ::statx& answer, ColumnSet wanted, Entry& entry) {
@@ -159,12 +139,5 @@ unsigned statx_mask_for(ColumnSet columns) {
     if (columns.has(column)) mask |= bits;
   return mask == 0 ? 0 : mask | kWalkingNeeds;
 }
-
-char letter_of_mode(unsigned mode) {
-  constexpr std::string_view letters = "?pc?d?b?f?l?s???";
-  return letters[mode >> 12 & 15];
-}
-
-char letter_of_dirent(unsigned char type) { return type < 16 ? letter_of_mode(unsigned(type) << 12) : '?'; }
 
 }  // namespace pwalk

@@ -1,6 +1,10 @@
 #pragma once
 
+#include <fcntl.h>
+#include <sys/sysmacros.h>
+
 #include <atomic>
+#include <string_view>
 
 #include "directory_node.h"
 #include "pwalk/scan_options.h"
@@ -51,9 +55,19 @@ class AttributeReader {
 };
 
 /// Flags for statx(2): never through an automount point, through a link if asked.
-int statx_flags(bool follow_link, Coherence coherence);
+inline int statx_flags(bool follow_link, Coherence coherence) {
+  int flags = AT_NO_AUTOMOUNT | (follow_link ? 0 : AT_SYMLINK_NOFOLLOW);
+  if (coherence == Coherence::lazy) flags |= AT_STATX_DONT_SYNC;
+  if (coherence == Coherence::force) flags |= AT_STATX_FORCE_SYNC;
+  return flags;
+}
 
-Identity identity_of(const struct ::statx& answer);
+inline Identity identity_of(const struct ::statx& answer) {
+  return {.device = makedev(answer.stx_dev_major, answer.stx_dev_minor),
+          .inode = answer.stx_ino,
+          .mount = answer.stx_mask & STATX_MNT_ID ? answer.stx_mnt_id : 0,
+          .known = (answer.stx_mask & STATX_INO) != 0};
+}
 
 /// Fills an entry's columns from an answer: those that are wanted and were given.
 void describe(const struct ::statx& answer, schema::ColumnSet wanted, schema::Entry& entry);
@@ -63,8 +77,11 @@ void describe(const struct ::statx& answer, schema::ColumnSet wanted, schema::En
 unsigned statx_mask_for(schema::ColumnSet columns);
 
 /// find's letter for the type bits of a mode, '?' if there is none.
-char letter_of_mode(unsigned mode);
+inline char letter_of_mode(unsigned mode) {
+  constexpr std::string_view letters = "?pc?d?b?f?l?s???";
+  return letters[mode >> 12 & 15];
+}
 /// find's letter for a DT_* value, '?' for DT_UNKNOWN and nonsense.
-char letter_of_dirent(unsigned char type);
+inline char letter_of_dirent(unsigned char type) { return type < 16 ? letter_of_mode(unsigned(type) << 12) : '?'; }
 
 }  // namespace pwalk

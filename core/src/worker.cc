@@ -46,6 +46,12 @@ ColumnSet without_stat(ColumnSet wanted) {
   return bare;
 }
 
+Entry entry_that_knows(ColumnSet columns) {
+  Entry entry;
+  entry.known = columns;
+  return entry;
+}
+
 EntryKind kind_of(char letter) {
   return letter == 'd' ? EntryKind::directory : letter == '?' ? EntryKind::unknown : EntryKind::other;
 }
@@ -69,6 +75,7 @@ Worker::Worker(unsigned number, Walk& walk)
       walk_(walk),
       plan_(walk.plan),
       bare_columns_(without_stat(plan_.columns)),
+      blank_(entry_that_knows(bare_columns_)),
       stats_(plan_.roots.size()),
       writer_(number, plan_, walk.sink, walk.calls, stats_),
       reader_(make_reader()),
@@ -706,11 +713,11 @@ void Worker::report(Visit& visit) {
   writer_.flush_if_old();
 }
 
+// A copy: what GCC makes of clearing so many bytes, `rep stos`, takes longer than the other work on a name.
 [[gnu::always_inline]] inline Entry Worker::blank_entry(std::string_view name, std::uint32_t depth) const {
-  Entry entry;
+  Entry entry = blank_;
   entry.name = name;
   entry.depth = depth;
-  entry.known = bare_columns_;
   return entry;
 }
 

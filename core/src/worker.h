@@ -55,7 +55,7 @@ class Worker {
   template <class Call, class Undo>
   auto guarded(schema::Operation operation, Call&& call, Undo&& undo);
   template <class Call>
-  auto guarded(schema::Operation operation, Call&& call) {
+  [[gnu::always_inline]] auto guarded(schema::Operation operation, Call&& call) {
     return guarded(operation, std::forward<Call>(call), [](auto&) {});
   }
   template <class Wait>
@@ -143,6 +143,7 @@ class Worker {
   Walk& walk_;
   const ScanPlan& plan_;
   const schema::ColumnSet bare_columns_;  ///< the wanted ones that need no stat
+  const schema::Entry blank_;             ///< of which only these are known
   WorkerStats stats_;
   std::unique_ptr<CallGuard> guard_ = std::make_unique<CallGuard>();
   schema::Operation doing_ = schema::Operation::none;  ///< the call that guard_ is about
