@@ -37,6 +37,25 @@ void end_sleep(BellWords<Atomics>& words) {
   Atomics::store_relaxed(words.waiting, std::uint32_t{0});
 }
 
+/// Consumer: an announced sleep, as long as it lives.
+template <class Atomics>
+class Sleep {
+ public:
+  explicit Sleep(BellWords<Atomics>& words) : words_(words), ticket_(announce_sleep<Atomics>(words)) {}
+  Sleep(const Sleep&) = delete;
+  Sleep& operator=(const Sleep&) = delete;
+  ~Sleep() { end_sleep<Atomics>(words_); }
+
+  const typename Atomics::template Word<std::uint32_t>& word() const { return words_.bell; }
+  std::uint32_t ticket() const { return ticket_; }
+  /// Acquire, with ring().
+  bool rung() const { return Atomics::load_acquire(words_.bell) != ticket_; }
+
+ private:
+  BellWords<Atomics>& words_;
+  const std::uint32_t ticket_;
+};
+
 /// Scanner, after a release store and fence_seq_cst(): is there a sleeper?
 template <class Atomics>
 bool must_ring(const BellWords<Atomics>& words) {

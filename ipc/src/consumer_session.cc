@@ -246,23 +246,22 @@ Result<void> ConsumerSession::check_end_figures() const {
 
 // ---- waiting ----------------------------------------------------------------
 
-/// One wait of at most a slice. False: the deadline has passed, or the stream is over.
+/// Until there may be something to take. False: the deadline has passed, or the stream is over.
 Result<bool> ConsumerSession::wait(Clock::time_point deadline) {
   const auto since = Clock::now();
   if (may_take() && spin()) return true;
+  auto more = may_take() ? sleep(deadline) : await_return_room(deadline);
+  stats_.waited_ns += std::uint64_t((Clock::now() - since).count());
+  return more;
+}
+
+/// How long it may wait before it looks again. 0: the deadline has passed, or the stream is over.
+Result<std::chrono::nanoseconds> ConsumerSession::next_slice(Clock::time_point deadline) {
   if (auto concluded = conclude_if_over(); !concluded) return tl::unexpected(concluded.error());
-  if (over()) return false;
-  if (may_take() && ready()) return true;
+  if (over()) return std::chrono::nanoseconds::zero();
   if (options_.interrupted && options_.interrupted())
     return fail(EINTR, "interrupted while waiting for a batch");
-  const auto left = std::min<std::chrono::nanoseconds>(deadline - Clock::now(), kSlice);
-  if (left <= left.zero()) return false;
-  if (may_take())
-    sleep(left);
-  else
-    await_return_room(left);
-  stats_.waited_ns += std::uint64_t((Clock::now() - since).count());
-  return true;
+  return std::clamp<std::chrono::nanoseconds>(deadline - Clock::now(), std::chrono::nanoseconds::zero(), kSlice);
 }
 
 /// A batch is taken only if its return will find room; a dead scanner wants none back.
@@ -284,13 +283,21 @@ bool ConsumerSession::spin() const {
   return ready();
 }
 
-void ConsumerSession::sleep(std::chrono::nanoseconds at_most) {
-  auto& bell = link_.own.header().bell;
-  const std::uint32_t ticket = announce_sleep<Atomics>(bell);
-  // A member sleeps on after the stream's end, until its group is over.
-  const bool more = group_ ? group_->state() == GroupState::open && !noticed() : reader_.state() == StreamState::running;
-  if (!ready() && more) futex_wait(bell.bell, ticket, at_most);
-  end_sleep<Atomics>(bell);
+/// It says that it sleeps until it has a reason to take something: between two slices it only looks
+/// up, and to the scanner still is one who asks for more (Distributor::look_for_jam).
+Result<bool> ConsumerSession::sleep(Clock::time_point deadline) {
+  const Sleep<Atomics> announced(link_.own.header().bell);
+  while (!announced.rung()) {
+    const auto slice = next_slice(deadline);
+    if (!slice) return tl::unexpected(slice.error());
+    if (over()) return false;
+    // A member sleeps on after the stream's end, until its group is over.
+    const bool more = group_ ? group_->state() == GroupState::open && !noticed() : reader_.state() == StreamState::running;
+    if (ready() || !more) return true;
+    if (*slice == slice->zero()) return false;
+    futex_wait(announced.word(), announced.ticket(), *slice);
+  }
+  return true;
 }
 
 /// Has the scanner told this member something? Looked at again after announce_sleep().
@@ -304,9 +311,13 @@ void ConsumerSession::forget_jam() {
   Atomics::compare_exchange_acq_rel(link_.own.header().notice, jammed, std::uint32_t(MemberNotice::none));
 }
 
-void ConsumerSession::await_return_room(std::chrono::nanoseconds at_most) {
+Result<bool> ConsumerSession::await_return_room(Clock::time_point deadline) {
+  const auto slice = next_slice(deadline);
+  if (!slice) return tl::unexpected(slice.error());
+  if (*slice == slice->zero()) return false;
   kick();
-  std::this_thread::sleep_for(std::min<std::chrono::nanoseconds>(at_most, kDrainSlice));
+  std::this_thread::sleep_for(std::min<std::chrono::nanoseconds>(*slice, kDrainSlice));
+  return true;
 }
 
 void ConsumerSession::kick() const {

@@ -67,10 +67,11 @@ class ConsumerSession : public BatchSource, public std::enable_shared_from_this<
   Result<bool> wait(Clock::time_point deadline);
   bool may_take();
   bool spin() const;
-  void sleep(std::chrono::nanoseconds at_most);
+  Result<std::chrono::nanoseconds> next_slice(Clock::time_point deadline);
+  Result<bool> sleep(Clock::time_point deadline);
   bool noticed() const;
   void forget_jam();
-  void await_return_room(std::chrono::nanoseconds at_most);
+  Result<bool> await_return_room(Clock::time_point deadline);
   void kick() const;
   void kick_if_starved() const;
   void give_back(const BatchLease::Held& held);

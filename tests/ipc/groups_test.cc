@@ -233,6 +233,38 @@ TEST_F(GroupsTest, WhoKeepsAFullPoolAndAsksForMoreIsTold) {
   EXPECT_EQ(scanner.wait(), 0);
 }
 
+/// The scanner looks only when the member has just woken for a moment, as on a busy machine it may do each time.
+TEST_F(GroupsTest, WhoLooksUpFromItsSleepStillAsksForMore) {
+  auto session = ScanSession::create({.name = "home", .roots = {"/numbered"}, .pool_bytes = 2u << 20, .huge_pages = HugePages::off,
+                                      .group_lease = 10ms, .lanes = 1});
+  ASSERT_TRUE(session);
+  std::atomic<bool> attached{false};
+  std::thread server([&] {
+    while (!attached) session->serve(5ms);
+  });
+  const auto look = [&] {
+    if (attached) session->serve(0ms);
+    return false;
+  };
+  auto hoarder = Consumer::attach({.scan = "home", .timeout = 10s, .group = "loaders", .interrupted = look});
+  attached = true;
+  server.join();
+  ASSERT_TRUE(hoarder);
+  std::thread publisher([&] {
+    for (BatchSource source; session->publish(0, source.make(4000));) {
+    }
+  });
+  std::vector<BatchLease> kept;
+  auto lease = hoarder->next(10s);
+  for (; lease && *lease; lease = hoarder->next(10s)) kept.push_back(**lease);
+  EXPECT_FALSE(lease) << "nothing came for 10 s";
+  if (!lease) {
+    EXPECT_EQ(lease.error().code, EDEADLK);
+  }
+  session->stop();
+  publisher.join();
+}
+
 TEST_F(GroupsTest, WhatADeadMemberHadGoesToAnotherAndIsMarked) {
   Actor scanner({"produce", "home", fmt::format("pool={}", kPool), "consumers=3", "batches=300", "rows=500"});
   Actor stuck({"consume", "home", "group=loaders", "stop_after=2", "hold=3", "tell=0"});
