@@ -374,6 +374,25 @@ def test_du_of_places_within_one_another_counts_once(share):
     assert share.ours("du", "-s", *map(share.place, places)) == share.real("du", "-s", *places)
 
 
+def test_paths_from_the_working_directory(stage):
+    for name in ("here/a/file", "here/b/other", "scan/file"):
+        (stage.tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (stage.tree / name).write_bytes(b"x")
+    assert stage.scanner("--quiet", "--name", "scan", "--keep", stage.tree).finish().code == 0
+    here = stage.tree / "here"
+    ran = {word: stage.pwalk("find", word, "-name", "*", cwd=here) for word in (".", "./", "..", "a", "a/", "./a", "../here/b", "b/../a", "a/file")}
+    assert {word: process.code for word, process in ran.items()} == dict.fromkeys(ran, 0)
+    for word, process in ran.items():
+        real = subprocess.run(["find", os.path.normpath(here / word)], capture_output=True, check=True).stdout
+        assert sorted(process.out.splitlines()) == sorted(real.splitlines()), word
+    assert stage.pwalk("ls", ".", cwd=here).out == b"a\nb\n"
+    assert stage.pwalk("ls", "scan", cwd=stage.tree).out == b"here\nscan\n", "a scan before a directory of its name"
+    assert stage.pwalk("ls", "./scan", cwd=stage.tree).out == b"file\n"
+    missing = stage.pwalk("ls", "nothing", cwd=here)
+    assert missing.code == 3 and "no image 'nothing' (kept: scan)" in missing.err
+    assert stage.pwalk("stat", "./nothing", cwd=here).code == 1
+
+
 def test_glob_matches_what_bash_matches(share):
     for pattern in ("/usr/share/*", "/usr/share/doc/bas*/[a-m]*", "/usr/share/man/**/bash*", "/usr/share/z*/**", "/usr/share/doc/bas*/"):
         printed = share.real("bash", "-O", "globstar", "-O", "nullglob", "-c", f'printf "%s\\0" {pattern}')

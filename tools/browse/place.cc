@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
+
 #include "process/message.h"
 #include "pwalk/ipc/kept_images.h"
 #include "text/escape.h"
@@ -23,6 +25,21 @@ std::size_t end_of_scan(const std::string& word) {
   for (auto at = word.find(":/"); at != std::string::npos; at = word.find(":/", at + 1))
     if (at != 0 && (word[0] != '/' || is_regular_file(word.substr(0, at)))) return at;
   return std::string::npos;
+}
+
+/// And can be no SCAN.
+bool is_plainly_a_path(const std::string& word) {
+  return word.starts_with('/') || word == "." || word == ".." || word.starts_with("./") || word.starts_with("../");
+}
+
+/// A path, from the working directory if it is relative, in the newest image of a tree that it lies in.
+Result<std::vector<Place>> place_at(const std::string& word) {
+  std::string path = word;
+  std::error_code unknown;
+  if (path[0] != '/') path = (std::filesystem::current_path(unknown) / word).lexically_normal();
+  auto covering = ipc::open_image_with(path);
+  if (!covering) return tl::unexpected(covering.error());
+  return std::vector<Place>{{*std::move(covering), path}};
 }
 
 std::vector<Place> all_roots(const ResultsFilesystem& results) {
@@ -47,14 +64,15 @@ Result<std::vector<Place>> find_places(const std::string& word) {
     if (!results) return tl::unexpected(results.error());
     return std::vector<Place>{{*std::move(results), word.substr(end + 1)}};
   }
-  if (!word.empty() && word[0] == '/') {
-    auto covering = ipc::open_image_with(word);
-    if (covering) return std::vector<Place>{{*std::move(covering), word}};
-    if (covering.error().code != ENOENT || !is_regular_file(word)) return tl::unexpected(covering.error());
+  if (is_plainly_a_path(word)) {
+    auto covering = place_at(word);
+    if (covering || covering.error().code != ENOENT || !is_regular_file(word)) return covering;
   }
   auto results = ipc::open_image(word);
-  if (!results) return tl::unexpected(results.error());
-  return all_roots(*results);
+  if (results) return all_roots(*results);
+  if (!word.empty())
+    if (auto covering = place_at(word); covering && covering->front().results.stat(covering->front().path)) return covering;
+  return tl::unexpected(results.error());
 }
 
 std::vector<Place> places_or_complain(const std::string& program, const std::vector<std::string>& words) {

@@ -14,8 +14,9 @@ struct Place {
   std::string path;  ///< absolute
 };
 
-/// What a word of the command line means: `SCAN:/path`; a path that some kept image
-/// knows; a SCAN (its roots, one place each). Empty: the only image there is.
+/// What a word of the command line means: `SCAN:/path`; a path of a tree that has a kept image,
+/// also from the working directory; a SCAN (its roots, one place each). A word without a slash
+/// is a SCAN first. Empty: the only image there is.
 /// Errors: ENOENT, EMLINK (the message is the whole line), and those of opening.
 Result<std::vector<Place>> find_places(const std::string& word);
 
