@@ -388,6 +388,7 @@ def test_paths_from_the_working_directory(stage):
     assert stage.pwalk("ls", ".", cwd=here).out == b"a\nb\n"
     assert stage.pwalk("ls", "scan", cwd=stage.tree).out == b"here\nscan\n", "a scan before a directory of its name"
     assert stage.pwalk("ls", "./scan", cwd=stage.tree).out == b"file\n"
+    assert stage.pwalk("glob", "*/f*", "../s*", cwd=here).out.splitlines() == [bytes(here / "a/file"), bytes(stage.tree / "scan")]
     missing = stage.pwalk("ls", "nothing", cwd=here)
     assert missing.code == 3 and "no image 'nothing' (kept: scan)" in missing.err
     assert stage.pwalk("stat", "./nothing", cwd=here).code == 1

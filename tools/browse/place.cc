@@ -32,6 +32,10 @@ bool is_plainly_a_path(const std::string& word) {
   return word.starts_with('/') || word == "." || word == ".." || word.starts_with("./") || word.starts_with("../");
 }
 
+bool is_pattern(const std::string& word) { return word.find_first_of("*?[") != std::string::npos; }
+
+bool is_there(const Place& place) { return place.results.stat(place.path).has_value(); }
+
 /// A path, from the working directory if it is relative, in the newest image of a tree that it lies in.
 Result<std::vector<Place>> place_at(const std::string& word) {
   std::string path = word;
@@ -71,7 +75,7 @@ Result<std::vector<Place>> find_places(const std::string& word) {
   auto results = ipc::open_image(word);
   if (results) return all_roots(*results);
   if (!word.empty())
-    if (auto covering = place_at(word); covering && covering->front().results.stat(covering->front().path)) return covering;
+    if (auto covering = place_at(word); covering && (is_pattern(word) || is_there(covering->front()))) return covering;
   return tl::unexpected(results.error());
 }
 
