@@ -328,8 +328,7 @@ struct AskingModel : rl::test_suite<AskingModel<A>, 2> {
       // As GroupBooks::sweep: the word first, then the sleeper.
       if (lane().look(0).state == Claim::owned) RL_ASSERT(!must_ring<A>(bell));
     } else {
-      announce_sleep<A>(bell);
-      end_sleep<A>(bell);
+      { const Sleep<A> announced(bell); }
       ClaimTicket ticket;
       RL_ASSERT(lane().claim(1, 1, ticket, [](std::uint64_t) {}));
     }
