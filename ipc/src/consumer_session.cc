@@ -291,10 +291,11 @@ Result<bool> ConsumerSession::sleep(Clock::time_point deadline) {
     const auto slice = next_slice(deadline);
     if (!slice) return tl::unexpected(slice.error());
     if (over()) return false;
+    if (ready()) return true;
+    if (*slice == slice->zero()) return false;
     // A member sleeps on after the stream's end, until its group is over.
     const bool more = group_ ? group_->state() == GroupState::open && !noticed() : reader_.state() == StreamState::running;
-    if (ready() || !more) return true;
-    if (*slice == slice->zero()) return false;
+    if (!more) return true;
     futex_wait(announced.word(), announced.ticket(), *slice);
   }
   return true;

@@ -58,6 +58,12 @@ TEST(HostileBytesTest, OfAScannerWithAnEmptyPoolAreAnError) {
   EXPECT_EQ(testing::stream_fuzz(found).read, 0u);
 }
 
+/// Found by the fuzzer: a state of the stream that is no state, so that it neither goes on nor is over.
+TEST(HostileBytesTest, OfAScannerInNoStateEndTheWaitInTime) {
+  const std::vector<std::uint8_t> found{'q', '2', 9, 0xa3, 0x8e};
+  EXPECT_EQ(testing::stream_fuzz(found).read, 0u);
+}
+
 TEST(HostileBytesTest, OfConsumersHarmNoOtherConsumer) {
   testing::ReturnsOutcome all;
   sample(
