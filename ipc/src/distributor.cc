@@ -193,6 +193,7 @@ void Distributor::end_waiting(Clock::time_point since) {
 }
 
 void Distributor::room_may_have_come() {
+  ++moves_;
   if (starving_ == 0) return;
   if (accounts_.run_waits())
     room_.notify_all();
@@ -606,21 +607,22 @@ void Distributor::tell_the_end(Group& group, const std::vector<std::uint32_t>& o
 }
 
 /// The pool is full of what members keep while they ask for more, and nobody else has anything
-/// to read: only a drop can help, and for a whole lease none came. Who has most is told.
+/// to read: only a drop can help, and for a whole lease none came. Who has most is told. A member
+/// that asks again and again is not always seen asleep: once since anything moved is enough.
 void Distributor::look_for_jam(Clock::time_point now) {
   const bool jammed =
       starving_ > 0 &&
-      std::all_of(groups_.begin(), groups_.end(), [](const auto& group) { return group->state != GroupState::open || group->all_ask; }) &&
+      std::all_of(groups_.begin(), groups_.end(), [](const auto& group) { return group->state != GroupState::open || group->all_asked; }) &&
       std::all_of(seats_.begin(), seats_.end(),
                   [&](const auto& seat) { return seat->group || !seat->attached || accounts_.caught_up(seat->id); });
   if (!jammed) return jammed_since_.reset();
-  if (!jammed_since_) jammed_since_ = now;
+  if (!jammed_since_ || jammed_at_ != moves_) jammed_since_ = now, jammed_at_ = moves_;
   if (now - *jammed_since_ < group_rules_.lease) return;
   jammed_since_ = now;
   Seat* worst = nullptr;
   std::uint64_t most = 0;
   for (const auto& seat : seats_) {
-    const std::uint64_t held = seat->group && asks(*seat) ? seat->group->books->held_by(seat->member) : 0;
+    const std::uint64_t held = seat->group && seat->asked_at == moves_ ? seat->group->books->held_by(seat->member) : 0;
     if (held > most) most = held, worst = seat.get();
   }
   if (worst) tell(*worst, MemberNotice::jammed);
@@ -654,11 +656,17 @@ void Distributor::look_after(Group& group, Clock::time_point now) {
   const auto sweep = group.books->sweep(now, rules_of(group), members);
   if (sweep.offered) wake_members(group);
   follow_books(group);
-  const auto through = [&](std::uint32_t member) {
-    const Seat* seat = seat_of(member);
-    return seat && (seat->told_end || asks(*seat));
+  if (sweep.unclaimed) ++moves_;
+  for (Seat* seat : group.members)
+    if (seat && asks(*seat)) seat->asked_at = moves_;
+  const auto all_owners = [&](auto&& test) {
+    return !sweep.unclaimed && std::all_of(sweep.owners.begin(), sweep.owners.end(), [&](std::uint32_t member) {
+      const Seat* seat = seat_of(member);
+      return seat && (seat->told_end || test(*seat));
+    });
   };
-  group.all_ask = !sweep.unclaimed && std::all_of(sweep.owners.begin(), sweep.owners.end(), through);
+  group.all_ask = all_owners([](const Seat& seat) { return asks(seat); });
+  group.all_asked = all_owners([this](const Seat& seat) { return seat.asked_at == moves_; });
   if (finished_ && group.state == GroupState::open && group.all_ask) tell_the_end(group, sweep.owners);
   if (has_members(group) || group.state != GroupState::open)
     group.empty_since.reset();

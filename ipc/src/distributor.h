@@ -49,7 +49,8 @@ struct Group {
   std::size_t woken = 0;       ///< whose turn it is to be woken
   std::optional<SlowWatch::Clock::time_point> empty_since;
   SlowWatch slowness;
-  bool all_ask = false;  ///< nothing is unclaimed, and whoever has something asks for more
+  bool all_ask = false;    ///< nothing is unclaimed, and whoever has something asks for more
+  bool all_asked = false;  ///< or has done so since anything moved
   GroupState state = GroupState::open;
   bool forgotten = false;  ///< by the accounts: closed, and nobody of it reads anything
 };
@@ -71,6 +72,7 @@ struct Seat : std::enable_shared_from_this<Seat> {
   std::shared_ptr<Group> group;     ///< null: it reads everything
   std::uint32_t member = 0;         ///< its number in the group
   bool told_end = false;            ///< that nothing more comes to it
+  std::optional<std::uint64_t> asked_at;  ///< what moves_ was when it was last seen asleep
   SlowWatch::Clock::time_point next_settled_look{};
   Grant grant;  ///< never shrinks. A member of a group: none, it needs none
   bool attached = true;
@@ -212,7 +214,9 @@ class Distributor {
   GroupRules group_rules_;
   std::chrono::nanoseconds group_linger_ = std::chrono::seconds(10);
   Clock::time_point next_group_look_{};
+  std::uint64_t moves_ = 0;  ///< times something came back, was published or could be claimed
   std::optional<Clock::time_point> jammed_since_;
+  std::uint64_t jammed_at_ = 0;  ///< what moves_ was then
   std::vector<GroupStatus> past_groups_;
   EndFigures totals_;
   std::uint64_t ever_attached_ = 0;

@@ -233,36 +233,77 @@ TEST_F(GroupsTest, WhoKeepsAFullPoolAndAsksForMoreIsTold) {
   EXPECT_EQ(scanner.wait(), 0);
 }
 
+/// A scan that is served only when a test says so.
+class HandServedScan {
+ public:
+  HandServedScan() {
+    auto session = ScanSession::create({.name = "home", .roots = {"/numbered"}, .pool_bytes = 2u << 20, .huge_pages = HugePages::off,
+                                        .group_lease = 200ms, .lanes = 1});
+    if (!session) throw std::runtime_error(session.error().message());
+    session_.emplace(*std::move(session));
+  }
+  HandServedScan(const HandServedScan&) = delete;
+  HandServedScan& operator=(const HandServedScan&) = delete;
+  ~HandServedScan() {
+    session_->stop();
+    if (publisher_.joinable()) publisher_.join();
+  }
+  /// A member of its group, in whose waits the scan is served too when it has woken for a moment.
+  Consumer attach() {
+    std::atomic<bool> attached{false};
+    std::thread server([&] {
+      while (!attached) session_->serve(5ms);
+    });
+    auto member = Consumer::attach({.scan = "home", .timeout = 10s, .group = "loaders", .interrupted = [this] {
+                                      if (publisher_.joinable()) look();
+                                      return false;
+                                    }});
+    attached = true;
+    server.join();
+    if (!member) throw std::runtime_error(member.error().message());
+    return *std::move(member);
+  }
+  void publish_without_end() {
+    publisher_ = std::thread([this] {
+      for (BatchSource source; session_->publish(0, source.make(4000));) {
+      }
+    });
+  }
+  void look() { session_->serve(0ms); }
+
+ private:
+  std::optional<ScanSession> session_;
+  std::thread publisher_;
+};
+
 /// The scanner looks only when the member has just woken for a moment, as on a busy machine it may do each time.
 TEST_F(GroupsTest, WhoLooksUpFromItsSleepStillAsksForMore) {
-  auto session = ScanSession::create({.name = "home", .roots = {"/numbered"}, .pool_bytes = 2u << 20, .huge_pages = HugePages::off,
-                                      .group_lease = 10ms, .lanes = 1});
-  ASSERT_TRUE(session);
-  std::atomic<bool> attached{false};
-  std::thread server([&] {
-    while (!attached) session->serve(5ms);
-  });
-  const auto look = [&] {
-    if (attached) session->serve(0ms);
-    return false;
-  };
-  auto hoarder = Consumer::attach({.scan = "home", .timeout = 10s, .group = "loaders", .interrupted = look});
-  attached = true;
-  server.join();
-  ASSERT_TRUE(hoarder);
-  std::thread publisher([&] {
-    for (BatchSource source; session->publish(0, source.make(4000));) {
-    }
-  });
+  HandServedScan scan;
+  Consumer hoarder = scan.attach();
+  scan.publish_without_end();
   std::vector<BatchLease> kept;
-  auto lease = hoarder->next(10s);
-  for (; lease && *lease; lease = hoarder->next(10s)) kept.push_back(**lease);
-  EXPECT_FALSE(lease) << "nothing came for 10 s";
-  if (!lease) {
-    EXPECT_EQ(lease.error().code, EDEADLK);
+  auto lease = hoarder.next(10s);
+  for (; lease && *lease; lease = hoarder.next(10s)) kept.push_back(**lease);
+  ASSERT_FALSE(lease) << "nothing came for 10 s";
+  EXPECT_EQ(lease.error().code, EDEADLK);
+}
+
+/// Every second look finds it between two of its waits.
+TEST_F(GroupsTest, WhoAsksAgainAndAgainStillAsksForMore) {
+  HandServedScan scan;
+  Consumer hoarder = scan.attach();
+  scan.publish_without_end();
+  std::vector<BatchLease> kept;
+  int waits_in_vain = 0;
+  auto lease = hoarder.next(60ms);
+  for (; lease && waits_in_vain < 60; lease = hoarder.next(60ms)) {
+    if (*lease) kept.push_back(**lease);
+    else ++waits_in_vain;
+    std::this_thread::sleep_for(25ms);
+    scan.look();
   }
-  session->stop();
-  publisher.join();
+  ASSERT_FALSE(lease) << "nothing came in " << waits_in_vain << " waits";
+  EXPECT_EQ(lease.error().code, EDEADLK);
 }
 
 TEST_F(GroupsTest, WhatADeadMemberHadGoesToAnotherAndIsMarked) {
