@@ -7,7 +7,8 @@ namespace pwalk {
 
 /// A directory's descriptor, shared by whoever needs it open just now. Closed, or
 /// open with a number of pins; only an open one without pins can be given back.
-/// One word, so that a pin and a give-back can never both succeed.
+/// One word, so that a pin and a give-back can never both succeed, and so that whoever
+/// finds it open also finds whether it was opened again meanwhile.
 ///
 ///   closed --install--> open, 1 pin <--try_pin/unpin--> open, 0 pins --take_idle--> closed
 class DescriptorLease {
@@ -23,13 +24,21 @@ class DescriptorLease {
     return -1;
   }
 
+  enum class Opening : unsigned char { first, again };
+
   /// Closed becomes open with one pin, the caller's. False: somebody was faster.
-  bool install(int fd) {
+  bool install(int fd, Opening opening) {
     std::uint64_t closed = 0;
+    const std::uint64_t place = opening == Opening::again ? kLostPlace : 0;
     // Release, with try_pin().
-    return word_.compare_exchange_strong(closed, (std::uint64_t(fd) + 1) << 32 | 1, std::memory_order_acq_rel,
+    return word_.compare_exchange_strong(closed, (std::uint64_t(fd) + 1) << 32 | place | 1, std::memory_order_acq_rel,
                                          std::memory_order_relaxed);
   }
+
+  /// The reader, who has it pinned: it stands where he stopped reading.
+  void keep_place() { word_.fetch_and(~kLostPlace, std::memory_order_relaxed); }
+  /// Likewise: it was given back and opened again since keep_place(), so it stands at its start.
+  bool lost_place() const { return (word_.load(std::memory_order_relaxed) & kLostPlace) != 0; }
 
   /// Requires a pin. Release, with take_idle(): our use of the descriptor comes before its close.
   void unpin() { word_.fetch_sub(1, std::memory_order_release); }
@@ -45,11 +54,13 @@ class DescriptorLease {
   }
 
  private:
+  static constexpr std::uint64_t kLostPlace = std::uint64_t{1} << 31;
+
   static bool is_open(std::uint64_t word) { return word >> 32 != 0; }
-  static std::uint32_t pins(std::uint64_t word) { return std::uint32_t(word); }
+  static std::uint32_t pins(std::uint64_t word) { return std::uint32_t(word & ~kLostPlace); }
   static int descriptor(std::uint64_t word) { return int((word >> 32) - 1); }
 
-  std::atomic<std::uint64_t> word_{0};  ///< descriptor + 1 (0: closed) << 32 | pins
+  std::atomic<std::uint64_t> word_{0};  ///< descriptor + 1 (0: closed) << 32 | kLostPlace | pins
 };
 
 }  // namespace pwalk

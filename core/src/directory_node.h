@@ -89,9 +89,6 @@ class DirectoryNode {
   /// Number of its shelf + 1, 0 before it has one; set once, by its reader (see
   /// OpenDirectories). Release and acquire.
   std::atomic<std::uint32_t> shelf{0};
-  /// The descriptor was given back and opened again since its reader put it aside,
-  /// so its position is lost. Set under a pin, read by the reader under its own.
-  std::atomic<bool> reopened{false};
   /// Its reader is done with it: nobody has a position in it any more. Set and read under a pin.
   std::atomic<bool> is_listed{false};
   DirectoryNode* next_reserved = nullptr;  ///< Frontier's private list

@@ -41,7 +41,7 @@ Opened OpenDirectories::open(DirectoryNode& node, unsigned worker) {
   if (opened) {
     if (!node.identity().known) node.settle(attributes_.identify(opened.fd));
     node.add_user();
-    node.lease.install(opened.fd);
+    node.lease.install(opened.fd, DescriptorLease::Opening::first);
   }
   if (node.parent()) drop_user(*node.parent());
   return opened;
@@ -52,7 +52,7 @@ Opened OpenDirectories::pin(DirectoryNode& node, unsigned worker) {
 }
 
 void OpenDirectories::put_aside(DirectoryNode& node, unsigned worker) {
-  node.reopened.store(false, std::memory_order_relaxed);  // published by the unpin
+  node.lease.keep_place();
   shelve(node, worker);
   node.lease.unpin();
 }
@@ -229,8 +229,7 @@ Opened OpenDirectories::reopen_below(int directory, DirectoryNode& node, unsigne
 
 // The caller, a user, gives a closed directory its descriptor back, pinned.
 bool OpenDirectories::take_back(DirectoryNode& node, int fd) {
-  node.reopened.store(true, std::memory_order_relaxed);  // published by install()
-  if (!node.lease.install(fd)) return false;
+  if (!node.lease.install(fd, DescriptorLease::Opening::again)) return false;
   if (const auto shelf = node.shelf.load(std::memory_order_acquire); shelf != 0) shelve(node, shelf - 1);
   return true;
 }

@@ -306,7 +306,7 @@ void Worker::resume(Visit& visit) {
   const Opened opened = guarded(Operation::chdir, [&] { return walk_.directories.pin(*visit.node, number_); });
   if (!opened) return visit.fail(opened.error, opened.operation);
   visit.holds = Visit::Holds::pin;
-  visit.lost_position |= visit.node->reopened.load(std::memory_order_relaxed);  // seen through the pin
+  visit.lost_position |= visit.node->lease.lost_place();
   read(visit, opened.fd);
 }
 
