@@ -37,7 +37,7 @@ OpenDirectories::OpenDirectories(const sys::Calls& calls, const AttributeReader&
       patience_ms_(kPatienceMs) {}
 
 Opened OpenDirectories::open(DirectoryNode& node, unsigned worker) {
-  const Opened opened = with_patience(worker, [&] { return open_for_reader(node, worker); });
+  const Opened opened = with_patience(worker, [&] { return open_from_parent(node, worker, IfStale::renew); });
   if (opened) {
     if (!node.identity().known) node.settle(attributes_.identify(opened.fd));
     node.add_user();
@@ -104,19 +104,6 @@ bool OpenDirectories::find_room(unsigned worker, unsigned failures) {
   return true;
 }
 
-// ESTALE: the kernel has tried the name twice already (retry_estale), so it is the
-// parent's descriptor that has gone stale.
-Opened OpenDirectories::open_for_reader(DirectoryNode& node, unsigned worker) {
-  const Opened opened = open_from_parent(node, worker);
-  DirectoryNode* const parent = node.parent();
-  if (opened.error != ESTALE || !parent) return opened;
-  const Opened stale = pin_or_reopen(*parent, worker);
-  if (!stale) return opened;
-  const Opened again = open_below_renewed(node, stale.fd, worker);
-  parent->lease.unpin();
-  return again;
-}
-
 // The new descriptor stays in the stale one's place, unless the parent's reader is not
 // done with it: he would go on from the start of the new one.
 Opened OpenDirectories::open_below_renewed(DirectoryNode& node, int stale, unsigned worker) {
@@ -132,19 +119,22 @@ Opened OpenDirectories::open_below_renewed(DirectoryNode& node, int stale, unsig
 // Another descriptor of a directory that has one, the caller's; ESTALE, another object has its name now.
 Opened OpenDirectories::open_anew(DirectoryNode& node, unsigned worker) {
   if (node.parent()) node.parent()->add_user();
-  const Opened fresh = open_from_parent(node, worker);
+  const Opened fresh = open_from_parent(node, worker, IfStale::fail);
   if (node.parent()) drop_user(*node.parent());
   if (!fresh || attributes_.identify(fresh.fd).same_object(node.identity())) return fresh;
   close(fresh.fd);
   return {-1, ESTALE, Operation::open};
 }
 
-Opened OpenDirectories::open_from_parent(DirectoryNode& node, unsigned worker) {
+// ESTALE: the kernel has tried the name twice already (retry_estale), so it is the
+// parent's descriptor that has gone stale. The pin on it stays until it is renewed.
+Opened OpenDirectories::open_from_parent(DirectoryNode& node, unsigned worker, IfStale if_stale) {
   DirectoryNode* const parent = node.parent();
   if (!parent) return open_by_name(AT_FDCWD, node, worker);
   const Opened base = pin_or_reopen(*parent, worker);
   if (!base) return base;
-  const Opened opened = open_by_name(base.fd, node, worker);
+  Opened opened = open_by_name(base.fd, node, worker);
+  if (opened.error == ESTALE && if_stale == IfStale::renew) opened = open_below_renewed(node, base.fd, worker);
   parent->lease.unpin();
   return opened;
 }

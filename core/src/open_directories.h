@@ -83,10 +83,10 @@ class OpenDirectories {
   Opened with_patience(unsigned worker, Attempt&& attempt);
   bool find_room(unsigned worker, unsigned failures);
 
-  Opened open_for_reader(DirectoryNode& node, unsigned worker);
   Opened open_below_renewed(DirectoryNode& node, int stale, unsigned worker);
   Opened open_anew(DirectoryNode& node, unsigned worker);
-  Opened open_from_parent(DirectoryNode& node, unsigned worker);
+  enum class IfStale : unsigned char { fail, renew };  ///< the parent's descriptor
+  Opened open_from_parent(DirectoryNode& node, unsigned worker, IfStale if_stale);
   int open_with(int extra_flags, int directory, const DirectoryNode& node);
   int open_as_wished(int directory, const DirectoryNode& node);
   Opened open_by_name(int directory, const DirectoryNode& node, unsigned worker);

@@ -772,14 +772,15 @@ std::string_view Worker::path_below_root(std::string_view name) {
                            });
 }
 
-// What a ring was stopped or too full to ask is asked the plain way.
+// What a ring was stopped or too full to ask is asked the plain way, and what it asked of a descriptor that
+// went stale: by now there may be a new one.
 [[gnu::always_inline]] inline int Worker::ask_first(int fd, const char* name, int flags, unsigned mask, struct ::statx& answer) {
   if (ahead_) [[unlikely]] {
     const int result = stats_.statx.time([&] { return walk_.calls.service_ns(); }, [&] {
       auto& ring = *ahead_;  // its own, even if this thread is given up
       return guarded(Operation::statx, [&] { return ring.take(answer); });
     });
-    if (result != -ECANCELED && result != -EAGAIN) return result;
+    if (result != -ECANCELED && result != -EAGAIN && result != -ESTALE) return result;
   }
   return ask_once(fd, name, flags, mask, answer);
 }
