@@ -10,8 +10,6 @@ using schema::Operation;
 
 namespace {
 
-/// How long all workers together wait in vain for somebody to close a descriptor.
-constexpr int kPatienceMs = 5000;
 constexpr int kNapMs = 5;
 
 /// Descriptors that one attempt to open makes others give back before it waits.
@@ -19,8 +17,6 @@ constexpr unsigned kMostGivenBack = 16;
 
 /// How far up an ancestor is looked for that is wanted; walking down is dearer.
 constexpr unsigned kLongestClimb = 64;
-
-bool is_shortage(int error) { return error == EMFILE || error == ENFILE; }
 
 }  // namespace
 
@@ -79,18 +75,6 @@ bool OpenDirectories::revive(DirectoryNode& node, int fd, unsigned worker) {
   const bool replaced = calls_.replace(fresh.fd, fd) >= 0;
   close(fresh.fd);
   return replaced;
-}
-
-// Runs an attempt again as long as it fails for want of descriptors and there is
-// one to give back or hope that another worker closes one. An attempt that failed
-// holds no pin, so that waiting workers do not starve each other.
-template <class Attempt>
-Opened OpenDirectories::with_patience(unsigned worker, Attempt&& attempt) {
-  for (unsigned failures = 0;; ++failures) {
-    const Opened opened = attempt();
-    if (opened && failures != 0) patience_ms_.store(kPatienceMs, std::memory_order_relaxed);
-    if (opened || !is_shortage(opened.error) || !find_room(worker, failures)) return opened;
-  }
 }
 
 bool OpenDirectories::find_room(unsigned worker, unsigned failures) {

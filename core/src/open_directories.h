@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <boost/intrusive/list.hpp>
+#include <cerrno>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -22,6 +23,11 @@ struct Opened {
 
   explicit operator bool() const { return error == 0; }
 };
+
+inline int error_of(const Opened& opened) { return opened.error; }
+/// Of a call that answers with a negated errno.
+inline int error_of(int result) { return result < 0 ? -result : 0; }
+inline bool is_shortage(int error) { return error == EMFILE || error == ENFILE; }
 
 /// Every directory descriptor of a walk. Opens one component at a time, relative
 /// to the parent's descriptor, and keeps at most a budget of them open: above it
@@ -69,6 +75,19 @@ class OpenDirectories {
   /// The position is lost. False if it cannot be had.
   bool revive(DirectoryNode& node, int fd, unsigned worker);
 
+  /// Runs an attempt again as long as it fails for want of descriptors and there is
+  /// one to give back or hope that another worker closes one. An attempt to open a directory
+  /// that failed holds no pin, so that waiting workers do not starve each other.
+  template <class Attempt>
+  auto with_patience(unsigned worker, Attempt&& attempt) {
+    for (unsigned failures = 0;; ++failures) {
+      const auto result = attempt();
+      const int error = error_of(result);
+      if (error == 0 && failures != 0) patience_ms_.store(kPatienceMs, std::memory_order_relaxed);
+      if (!is_shortage(error) || !find_room(worker, failures)) return result;
+    }
+  }
+
   unsigned open_count() const { return open_.load(std::memory_order_relaxed); }
 
  private:
@@ -79,8 +98,9 @@ class OpenDirectories {
     Shelved nodes;  ///< oldest first: those nearest to the root, needed last
   };
 
-  template <class Attempt>
-  Opened with_patience(unsigned worker, Attempt&& attempt);
+  /// How long all workers together wait in vain for somebody to close a descriptor.
+  static constexpr int kPatienceMs = 5000;
+
   bool find_room(unsigned worker, unsigned failures);
 
   Opened open_below_renewed(DirectoryNode& node, int stale, unsigned worker);

@@ -266,13 +266,14 @@ class PlanResolver {
       return fail(EINVAL, fmt::format("--max-threads {} is below --min-threads {}; allowed is the same or more",
                                       *asked.max_threads, asked.min_threads));
     std::string reason = asked.auto_tune ? tune_threads() : fix_threads();
-    resolve_descriptors();
-    // Two descriptors at a time is what a worker cannot do without.
-    limit_threads(std::max(1u, plan_.descriptor_budget / 2), "what the limit of open files allows", reason);
+    const DescriptorShare share = share_of_descriptors();
+    // Two directories at a time is what a worker cannot do without.
+    limit_threads(std::max(1u, share.descriptors / (2 + share.beside_directories)), "what the limit of open files allows", reason);
     if (!asked.work_stealing) {
       limit_threads(unsigned(plan_.roots.size()), "one per root without work stealing", reason);
       plan_.least_threads = plan_.most_threads = plan_.threads;  // who parks could not leave its work to others
     }
+    resolve_descriptors(share);
     decide("threads", threads_text(), reason);
     return {};
   }
@@ -370,14 +371,28 @@ class PlanResolver {
     decide("backend", "threads, or io_uring", "decided by a trial on the first block of 64 names");
   }
 
+  struct DescriptorShare {
+    std::uint64_t limit = 0;
+    unsigned descriptors = 0;         ///< of the limit the walk's
+    unsigned beside_directories = 0;  ///< that a worker may hold: readdir's, and a file's that is asked when open
+  };
+
   /// Half of a small limit, all but 1024 of a large one: the rest is for the
   /// transport, its consumers, and whoever embeds us.
-  void resolve_descriptors() {
+  DescriptorShare share_of_descriptors() const {
     constexpr std::uint64_t most = 16'384;
     const std::uint64_t hard = calls_.descriptor_limit().hard;
-    plan_.descriptor_budget = unsigned(std::clamp<std::uint64_t>(hard - std::min<std::uint64_t>(hard / 2, 1024), 2, most));
+    const ColumnSet of_open_files{Column::project, Column::stripe_count, Column::stripe_size, Column::pool};
+    const bool opens_files = !(plan_.columns & of_open_files).empty();
+    return {hard, unsigned(std::clamp<std::uint64_t>(hard - std::min<std::uint64_t>(hard / 2, 1024), 2, most)),
+            unsigned(!plan_.use_getdents) + unsigned(opens_files)};
+  }
+
+  void resolve_descriptors(const DescriptorShare& share) {
+    const unsigned beside = std::min(share.beside_directories * plan_.most_threads, share.descriptors - 2);
+    plan_.descriptor_budget = share.descriptors - beside;
     decide("open directories", fmt::format("at most {}", plan_.descriptor_budget),
-           fmt::format("hard limit of open files: {}", hard));
+           fmt::format("hard limit of open files: {}", share.limit));
   }
 
   void resolve_buffers() {

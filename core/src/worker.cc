@@ -639,7 +639,7 @@ int Worker::read_block(Visit& visit, int fd) {
                                   return guarded(Operation::getdents, [&] { return reader.fill(fd, visit.position, limit); });
                                 });
   };
-  const int got = fill();
+  const int got = walk_.directories.with_patience(number_, fill);  // readdir's stream is a descriptor more
   return got == -ESTALE && revive(visit, fd) ? fill() : got;
 }
 

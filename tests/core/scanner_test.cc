@@ -1,6 +1,7 @@
 #include "pwalk/scanner.h"
 
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -440,6 +441,50 @@ TEST(Scanner, APathThatNoBatchCanCarryIsARecord) {
 }
 
 /// A listing of `names` subdirectories that all are the same real one, made up
+/// A stream of readdir(3) is a descriptor more per thread, an object that is asked open another.
+TEST(Scanner, ThirtyTwoDescriptorsAreEnoughWhateverAThreadHolds) {
+  struct FewDescriptors : FaultyCalls {
+    sys::DescriptorLimit descriptor_limit() const override { return {32, 32}; }
+  };
+  const ScratchDirectory tree;
+  build_chain(tree.path(), 300, 3, 3);
+  for (int i = 0; i < 300; ++i) tree.make_file("file" + std::to_string(i));
+  const std::size_t expected = run_find(tree.path()).size();
+  for (const bool getdents : {true, false})
+    for (const char* columns : {"size", "size,project"}) {
+      FewDescriptors calls;
+      calls.most_open = 16;
+      ScanOptions options = plain_options(64);
+      options.kernel.use_getdents = getdents;
+      options.attributes.columns = columns;
+      CollectingSink sink;
+      const ScanStats stats = walk_once(options, {tree.path()}, sink, calls);
+      SCOPED_TRACE(std::string(columns) + (getdents ? "" : ", readdir"));
+      EXPECT_GE(stats.threads, 4u);
+      EXPECT_EQ(stats.counts.entries, expected);
+      EXPECT_EQ(stats.counts.errors, 0u);
+      EXPECT_EQ(calls.open_now(), 0);
+    }
+}
+
+/// Others of this process may hold more than was planned for.
+TEST(Scanner, AStreamThatFindsNoDescriptorWaitsForOne) {
+  const ScratchDirectory tree;
+  const std::uint64_t made = build_chain(tree.path(), 10, 3, 1);
+  for (const int shortage : {EMFILE, ENFILE}) {
+    FaultyCalls calls;
+    calls.fail_at(FaultyCall::stream, 5, shortage, 40);
+    ScanOptions options = plain_options(1);
+    options.kernel.use_getdents = false;
+    CollectingSink sink;
+    const ScanStats stats = walk_once(options, {tree.path()}, sink, calls);
+    EXPECT_EQ(stats.counts.entries, made + 1);
+    EXPECT_EQ(stats.counts.errors, 0u);
+    EXPECT_GT(calls.sleeps, 0u);
+    EXPECT_EQ(calls.open_now(), 0);
+  }
+}
+
 /// block by block: as wide as we like, without making it.
 class WideListing {
  public:

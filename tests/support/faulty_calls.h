@@ -11,9 +11,9 @@
 namespace pwalk::testing {
 
 /// The calls that can be made to fail.
-enum class FaultyCall : unsigned char { open, openat, getdents, statx, fstatat, seek, replace };
+enum class FaultyCall : unsigned char { open, openat, getdents, statx, fstatat, seek, replace, stream };
 inline constexpr std::array kFaultyCalls{FaultyCall::open,    FaultyCall::openat, FaultyCall::getdents, FaultyCall::statx,
-                                         FaultyCall::fstatat, FaultyCall::seek,   FaultyCall::replace};
+                                         FaultyCall::fstatat, FaultyCall::seek,   FaultyCall::replace, FaultyCall::stream};
 
 /// The real system calls with faults of choice. Rules are set before the walk.
 /// Also keeps books: how many descriptors are open, and how many of each call.
@@ -36,6 +36,17 @@ class FaultyCalls : public sys::Calls {
   void close(int fd) const override {
     --open_;
     Calls::close(fd);
+  }
+  /// A stream has a descriptor of its own.
+  ::DIR* open_stream(int directory, int& error) const override {
+    ::DIR* stream = nullptr;
+    const int result = opened(FaultyCall::stream, [&] { return (stream = Calls::open_stream(directory, error)) ? 0 : -error; });
+    error = result < 0 ? -result : 0;
+    return stream;
+  }
+  void close_stream(::DIR* stream) const override {
+    --open_;
+    Calls::close_stream(stream);
   }
   void sleep(std::chrono::nanoseconds) const override { ++sleeps; }
   void raise_descriptor_limit(std::uint64_t) const override {}
