@@ -79,7 +79,7 @@ Worker::Worker(unsigned number, Walk& walk)
       stats_(plan_.roots.size()),
       writer_(number, plan_, walk.sink, walk.calls, stats_),
       reader_(make_reader()),
-      opt_in_(walk.calls, plan_.columns),
+      opt_in_(std::make_unique<OptInReader>(walk.calls, plan_.columns)),
       known_(walk.known ? walk.known->reader() : nullptr) {}
 
 std::unique_ptr<DirReader> Worker::make_reader() const {
@@ -134,6 +134,7 @@ void Worker::flush() {
 void Worker::prepare_to_disown() {
   left_guards_.push_back(std::make_unique<CallGuard>());
   left_readers_.push_back(make_reader());
+  left_opt_ins_.push_back(std::make_unique<OptInReader>(walk_.calls, plan_.columns));
   left_rings_.reserve(left_rings_.size() + 1);
 }
 
@@ -142,6 +143,7 @@ void Worker::prepare_to_disown() {
 void Worker::disown() {
   left_guards_.back().swap(guard_);
   left_readers_.back().swap(reader_);
+  left_opt_ins_.back().swap(opt_in_);
   ahead_ = nullptr;
   if (ring_) left_rings_.push_back(std::move(ring_)), is_ring_refused_ = true;  // has its room
   taken_.emplace(visit_->node);
@@ -367,8 +369,8 @@ void Worker::tune(const DirectoryNode& node, int fd) {
     tuned_root_ = node.root(), tuned_mount_ = identity.mount, tuned_device_ = identity.device;
     leave_servers();
   }
-  if (tuning_.queue_by_server || opt_in_.wants_server()) ask_server(node, fd);
-  if (opt_in_.wants_any()) opt_in_.enter(tuning_.profile, server_);
+  if (tuning_.queue_by_server || opt_in_->wants_server()) ask_server(node, fd);
+  if (opt_in_->wants_any()) opt_in_->enter(tuning_.profile, server_);
 }
 
 // On another mount, of which nothing is known yet.
@@ -700,8 +702,7 @@ void Worker::report(Visit& visit) {
     ++tally_of(visit).mine.skipped;
     return;
   }
-  if (opt_in_.wants_any() && entry.error == 0)
-    guarded(Operation::statx, [&] { return opt_in_.read(fd, found.name.data(), entry), 0; });
+  if (opt_in_->wants_any() && entry.error == 0) read_opt_ins(fd, found.name.data(), entry);
   const bool enter = may_enter(visit, found, identity, entry);
   if (emit(visit, entry) && enter) queue(visit, found, identity, changed_of(entry));
   look_at_age(tuning_.profile != Profile::local);
@@ -724,6 +725,11 @@ void Worker::report(Visit& visit) {
 std::string_view Worker::path_below_root(std::string_view name) {
   if (!walk_.filter.needs_path()) return {};
   const std::string_view directory = cursor_.below_root();
+void Worker::read_opt_ins(int directory, const char* name, Entry& entry) {
+  OptInReader& reader = *opt_in_;  // its own, even if this thread is given up
+  guarded(Operation::statx, [&] { return reader.read(directory, name, entry), 0; });
+}
+
   scratch_.assign(directory);
   if (!directory.empty()) scratch_ += '/';
   return scratch_.append(name);
@@ -884,8 +890,8 @@ bool Worker::visit_root(Visit& visit) {
     if (walk_.attributes.is_lazy(root.coherence)) entry.flags |= schema::kLazy;
     visit.node->settle(identity_of(answer));
     visit.node->settle(changed_of(entry));
-    opt_in_.enter(root.profile, std::nullopt);
-    if (opt_in_.wants_any()) opt_in_.read(AT_FDCWD, root.given.c_str(), entry);
+    opt_in_->enter(root.profile, std::nullopt);
+    if (opt_in_->wants_any()) read_opt_ins(AT_FDCWD, root.given.c_str(), entry);
   }
   writer_.enter(std::string_view(root.path).substr(0, slash), 0);
   if (!emit(visit, entry)) ++tally_of(visit).mine.errors;

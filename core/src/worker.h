@@ -132,6 +132,7 @@ class Worker {
   // roots
   bool visit_root(Visit& visit);
   int ask_root(const PlannedRoot& root, struct ::statx& answer);
+  void read_opt_ins(int directory, const char* name, schema::Entry& entry);
 
   schema::Entry blank_entry(std::string_view name, std::uint32_t depth) const;
   void account(RootTally& tally, const schema::Entry& entry);
@@ -155,9 +156,10 @@ class Worker {
   std::vector<std::unique_ptr<DirReader>> left_readers_;
   std::vector<std::unique_ptr<CallGuard>> left_guards_;
   std::vector<std::unique_ptr<StatxUring>> left_rings_;
+  std::vector<std::unique_ptr<OptInReader>> left_opt_ins_;
   BatchWriter writer_;
   std::unique_ptr<DirReader> reader_;
-  OptInReader opt_in_;
+  std::unique_ptr<OptInReader> opt_in_;
   const std::unique_ptr<KnownDirectories> known_;  ///< or null
   std::string asked_name_;        ///< of a directory that known_ named, with its NUL
   PathCursor cursor_;

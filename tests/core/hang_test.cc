@@ -1,5 +1,9 @@
 /// Directories whose calls do not come back: reported, left, and everything else is walked.
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <latch>
+#include <thread>
 
 #include "call_guard.h"
 #include "support/faulty_calls.h"
@@ -83,6 +87,72 @@ TEST_P(Hang, IsReportedAndLeft) {
   EXPECT_THAT(sink.complaints, ::testing::IsEmpty());
 }
 INSTANTIATE_TEST_SUITE_P(All, Hang, ::testing::Combine(::testing::Values(Operation::statx, Operation::open), ::testing::Values(1u, 4u)));
+
+/// Reading of links hangs; who comes back writes what he read.
+struct HangingLinks : FaultyCalls {
+  long readlinkat_once(int directory, const char* name, std::span<char> text) const override {
+    const std::string_view link = name;
+    if (link.ends_with("hangs")) {
+      hung = true;
+      released.wait();
+      const long length = FaultyCalls::readlinkat_once(directory, name, text);
+      back = true;
+      return length;
+    }
+    const long length = FaultyCalls::readlinkat_once(directory, name, text);
+    if (link == "meets") {
+      released.count_down();
+      while (!back) std::this_thread::yield();
+    }
+    return length;
+  }
+  mutable std::latch released{1};
+  mutable std::atomic<bool> hung{false}, back{false};
+};
+
+ScanOptions asking_for_targets() {
+  ScanOptions options = impatient(1);
+  options.attributes.columns = "target,size";
+  return options;
+}
+
+TEST(HangingLink, ThatComesBackWritesIntoNobodysRow) {
+  const ScratchDirectory tree;
+  for (const char* directory : {"one", "two"}) tree.make_directory(directory);
+  tree.make_link("text of the one that hung", "one/hangs");
+  tree.make_link("its own text", "two/meets");
+  static auto& calls = *new HangingLinks;  // never deleted, as above
+  CollectingSink sink;
+  const auto plan = resolve_plan(asking_for_targets(), {tree / "one", tree / "two"}, calls);
+  ASSERT_TRUE(plan);
+  Scanner scanner(*plan, sink, calls);
+  ASSERT_TRUE(scanner.start());
+  const ScanStats stats = scanner.wait();
+  ASSERT_EQ(stats.hung.size(), 1u);
+  EXPECT_TRUE(calls.back);
+  const auto rows = sink.by_path();
+  ASSERT_EQ(rows.count(tree / "two/meets"), 1u);
+  EXPECT_EQ(rows.find(tree / "two/meets")->second.target, "its own text");
+}
+
+TEST(HangingLink, ThatIsARootIsGivenUpToo) {
+  const ScratchDirectory tree;
+  tree.make_link("nowhere", "hangs");
+  static auto& calls = *new HangingLinks;
+  CollectingSink sink;
+  const auto plan = resolve_plan(asking_for_targets(), {tree / "hangs"}, calls);
+  ASSERT_TRUE(plan);
+  Scanner scanner(*plan, sink, calls);
+  ASSERT_TRUE(scanner.start());
+  const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (scanner.stats().hung.empty() && std::chrono::steady_clock::now() < patience)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_EQ(scanner.stats().hung.size(), 1u);
+  calls.released.count_down();
+  scanner.wait();
+  ASSERT_THAT(sink.rows, ::testing::SizeIs(1));
+  EXPECT_EQ(sink.rows[0].entry.error, std::uint32_t(ETIMEDOUT));
+}
 
 TEST(HangTimeout, OfZeroIsNever) {
   const ScratchDirectory tree;

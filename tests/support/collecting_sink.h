@@ -17,7 +17,7 @@ namespace pwalk::testing {
 
 /// One row, read back out of a batch.
 struct Row {
-  std::string directory, name;
+  std::string directory, name, target;
   schema::Entry entry;  ///< its name is empty; columns as in the batch
   std::string path() const { return directory + "/" + name; }
 };
@@ -85,6 +85,7 @@ class CollectingSink : public BatchSink {
     Row out;
     view.append_directory_path(std::uint32_t(view.directory_index()[row]), out.directory);
     out.name = view.name(row);
+    if (const schema::TextView& target = view.text(schema::Column::target)) out.target = target.at(row);
     const auto take = [&](Column column, auto& field) {
       const schema::ColumnView& from = view.column(column);
       if (!from || !from.is_valid(row)) return;
