@@ -160,6 +160,7 @@ HungDirectory Worker::take_over() {
   try {
     hung.path = cursor_.move_to(visit.node, plan_.roots[visit.node->root()].path);
     visit.fail(ETIMEDOUT, doing_);
+    visit.record.flags &= std::uint8_t(~schema::kComplete);  // of a split listing that was read to its end
     leave_split(visit);
     if (!visit.node->parent() && !is_root_told_) tell_hung_root(visit);
   } catch (const std::bad_alloc&) {
@@ -627,6 +628,8 @@ void Worker::close_split(Visit& visit) {
   visit.record.entries += others.entries;
   visit.record.bytes = saturated_sum(visit.record.bytes, others.bytes);
   if (others.error != 0) visit.fail(others.error, others.operation);
+  // Names that were dealt out and then dropped were not read, though the listing may have come to its end.
+  if (others.error == ETIMEDOUT || stopping()) visit.record.flags &= std::uint8_t(~schema::kComplete);
 }
 
 int Worker::read_block(Visit& visit, int fd) {
@@ -722,14 +725,14 @@ void Worker::report(Visit& visit) {
   return entry;
 }
 
-std::string_view Worker::path_below_root(std::string_view name) {
-  if (!walk_.filter.needs_path()) return {};
-  const std::string_view directory = cursor_.below_root();
 void Worker::read_opt_ins(int directory, const char* name, Entry& entry) {
   OptInReader& reader = *opt_in_;  // its own, even if this thread is given up
   guarded(Operation::statx, [&] { return reader.read(directory, name, entry), 0; });
 }
 
+std::string_view Worker::path_below_root(std::string_view name) {
+  if (!walk_.filter.needs_path()) return {};
+  const std::string_view directory = cursor_.below_root();
   scratch_.assign(directory);
   if (!directory.empty()) scratch_ += '/';
   return scratch_.append(name);

@@ -154,6 +154,47 @@ TEST(HangingLink, ThatIsARootIsGivenUpToo) {
   EXPECT_EQ(sink.rows[0].entry.error, std::uint32_t(ETIMEDOUT));
 }
 
+/// An idle thread that hangs while it helps with a large directory takes names along.
+TEST(HangInALargeDirectory, LeavesItsRecordIncomplete) {
+  const ScratchDirectory tree;
+  for (int i = 0; i < 3000; ++i) tree.make_file("file with a longish name " + std::to_string(i));
+  struct SplitCalls : FaultyCalls {
+    std::latch released{1};
+    std::atomic<bool> hung{false};
+    std::atomic<std::thread::id> lister;
+  };
+  bool told = false;
+  for (int round = 0; round < 20 && !told; ++round) {  // a busy machine may wake the helper late
+    static auto& kept = *new std::vector<SplitCalls*>;
+    auto& calls = *kept.emplace_back(new SplitCalls);
+    calls.listing = [&calls](int directory, std::span<std::byte> buffer) {
+      calls.lister = std::this_thread::get_id();
+      const long got = ::syscall(SYS_getdents64, directory, buffer.data(), buffer.size());
+      return got < 0 ? -long(errno) : got;
+    };
+    calls.before_statx = [&calls](int, const char* name) {
+      if (name[0] != 'f' || calls.lister == std::this_thread::get_id() || calls.hung.exchange(true)) return;
+      calls.released.wait();
+    };
+    CollectingSink sink;
+    const auto plan = resolve_plan(impatient(2), {tree.path()}, calls);
+    ASSERT_TRUE(plan);
+    Scanner scanner(*plan, sink, calls);
+    ASSERT_TRUE(scanner.start());
+    const ScanStats stats = scanner.wait();
+    calls.released.count_down();
+    told = calls.hung;
+    if (!told) continue;
+    EXPECT_EQ(stats.hung.size(), 1u);
+    ASSERT_EQ(sink.records[tree.path()].size(), 1u);
+    const schema::DirectoryRecord& record = sink.records[tree.path()][0];
+    EXPECT_EQ(record.error, std::uint32_t(ETIMEDOUT));
+    EXPECT_LT(record.entries, 3000u);
+    EXPECT_EQ(record.flags, 0u) << "names are missing";
+  }
+  EXPECT_TRUE(told);
+}
+
 TEST(HangTimeout, OfZeroIsNever) {
   const ScratchDirectory tree;
   build(tree);
