@@ -99,15 +99,15 @@ NodePtr Frontier::taken_from(End& end, DirectoryNode* node) {
   return {node, false};
 }
 
-// Oldest at the top of the deque, where thieves look: the list is newest first.
+// Oldest at the top of the deque, where thieves look: the list is newest first. Needs no
+// memory, since what is in no list is lost.
 void Frontier::refill(End& end) {
-  std::vector<DirectoryNode*> some;
-  for (; end.reserve && some.size() < deque_capacity_ / 2; end.reserve = end.reserve->next_reserved)
-    some.push_back(end.reserve);
-  while (!some.empty()) {
-    end.deque->push(some.back());  // fits: the deque was empty
-    some.pop_back();
+  DirectoryNode* oldest = nullptr;
+  for (std::size_t count = 0; end.reserve && count < deque_capacity_ / 2; ++count) {
+    DirectoryNode* const node = std::exchange(end.reserve, end.reserve->next_reserved);
+    node->next_reserved = std::exchange(oldest, node);
   }
+  while (oldest) end.deque->push(std::exchange(oldest, oldest->next_reserved));  // fits: the deque was empty
   if (stealing_ && sleepers_.load(std::memory_order_seq_cst) != 0) wake(true);
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 
 #include "saturated.h"
 
@@ -11,8 +12,10 @@ void SplitDirectories::post(SplitDirectory& directory, std::vector<NamePart> par
   const auto count = unsigned(parts.size());
   {
     const std::lock_guard lock(mutex_);
-    if (directory.waiting.empty()) with_parts_.push_back(&directory);
-    for (NamePart& part : parts) directory.waiting.push_back(std::move(part));
+    const bool is_listed = !directory.waiting.empty();
+    if (!is_listed) with_parts_.reserve(with_parts_.size() + 1);  // first what may fail: all of them wait, or none
+    directory.waiting.insert(directory.waiting.end(), std::make_move_iterator(parts.begin()), std::make_move_iterator(parts.end()));
+    if (!is_listed) with_parts_.push_back(&directory);
   }
   frontier_.add_parts(count);
 }
