@@ -275,7 +275,19 @@ class PlanResolver {
     }
     resolve_descriptors(share);
     decide("threads", threads_text(), reason);
+    explain_sharing();
     return {};
+  }
+
+  void explain_sharing() {
+    if (!plan_.options.threads.work_stealing) return decide("idle threads", "take nothing from others", "--no-work-stealing");
+    std::set<unsigned> parts;
+    for (const PlannedRoot& root : plan_.roots)
+      if (root.error == 0 && root.split_names != 0) parts.insert(root.split_names);
+    if (plan_.statx_mask == 0) return decide("idle threads", "take directories from others", "names alone are read by one thread");
+    if (parts.empty()) return decide("idle threads", "take directories from others", "these profiles want one thread per directory");
+    decide("idle threads", fmt::format("take directories from others, and {} names at a time of large ones", fmt::join(parts, " or ")),
+           "by profile");
   }
 
   std::string threads_text() const {

@@ -131,6 +131,26 @@ TEST(MountProfiles, AreExplainedPerRootAndBelowIt) {
   EXPECT_EQ(text.find("/homestead"), text.npos) << text;
 }
 
+TEST(MountProfiles, SayWhetherALargeDirectoryIsSharedByThreads) {
+  MadeUpMounts calls;
+  const auto said = [&](const ScanOptions& options) {
+    const auto plan = resolve_plan(options, {"/"}, calls);
+    for (const Decision& decision : plan->decisions)
+      if (decision.subject == "idle threads") return decision.choice + "; " + decision.reason;
+    return std::string("nothing");
+  };
+  ScanOptions options;
+  options.kernel.profile = Profile::fuse;
+  EXPECT_EQ(said(options), "take directories from others, and 64 names at a time of large ones; by profile");
+  options.attributes.no_stat = true;
+  EXPECT_EQ(said(options), "take directories from others; names alone are read by one thread");
+  options.attributes.no_stat = false;
+  options.kernel.profile = Profile::nfs;
+  EXPECT_EQ(said(options), "take directories from others; these profiles want one thread per directory");
+  options.threads.work_stealing = false;
+  EXPECT_EQ(said(options), "take nothing from others; --no-work-stealing");
+}
+
 TEST(MountProfiles, ChangeWhereAWalkCrossesIntoAnotherMount) {
   const ScratchDirectory tree;
   for (const char* directory : {"here", "there", "there/deeper"}) tree.make_directory(directory);
