@@ -1,5 +1,6 @@
 #include "glob.h"
 
+#include <array>
 #include <utility>
 
 namespace pwalk {
@@ -92,7 +93,7 @@ class GlobCompiler {
     return push_set(negated ? ~set : set);
   }
 
-  /// One byte, range or class inside brackets.
+  /// One byte, range, class or equivalence class inside brackets.
   Result<void> member(ByteSet& set) {
     if (pattern_.substr(at_, 2) == "[:") {
       const std::size_t end = pattern_.find(":]", at_ + 2);
@@ -103,23 +104,40 @@ class GlobCompiler {
       at_ = end + 2;
       return {};
     }
-    const int low = bracket_byte();
-    if (low < 0) return unterminated();
-    int high = low;
-    if (at_ + 1 < pattern_.size() && pattern_[at_] == '-' && pattern_[at_ + 1] != ']') {
+    const bool may_be_range = symbol_end('=') == kNowhere;
+    const auto low = bracket_byte();
+    if (!low) return tl::unexpected(low.error());
+    auto high = low;
+    if (may_be_range && at_ + 1 < pattern_.size() && pattern_[at_] == '-' && pattern_[at_ + 1] != ']') {
       ++at_;
       high = bracket_byte();
-      if (high < 0) return unterminated();
+      if (!high) return tl::unexpected(high.error());
     }
-    if (high < low) return fail(EINVAL, "a range in '[...]' must ascend");
-    for (int c = low; c <= high; ++c) set.set(std::size_t(c));
+    if (*high < *low) return fail(EINVAL, "a range in '[...]' must ascend");
+    for (unsigned c = *low; c <= *high; ++c) set.set(c);
     return {};
   }
 
-  /// The next byte inside brackets, unescaped; -1 at the end of the pattern.
-  int bracket_byte() {
+  /// The next byte inside brackets, unescaped. `[.x.]` and `[=x=]` are x, since each byte is a character.
+  Result<unsigned char> bracket_byte() {
+    for (const char mark : {'.', '='}) {
+      const std::size_t end = symbol_end(mark);
+      if (end == kNowhere) continue;
+      if (end != at_ + 3) return fail(EINVAL, "'[.x.]' and '[=x=]' are allowed for a single byte x only");
+      const char byte = pattern_[at_ + 2];
+      at_ = end + 2;
+      return static_cast<unsigned char>(byte);
+    }
     if (at_ < pattern_.size() && pattern_[at_] == '\\') ++at_;
-    return at_ < pattern_.size() ? int(static_cast<unsigned char>(pattern_[at_++])) : -1;
+    if (at_ >= pattern_.size()) return unterminated();
+    return static_cast<unsigned char>(pattern_[at_++]);
+  }
+
+  /// Where the `.]` or `=]` of a symbol that begins here is; kNowhere if none does.
+  std::size_t symbol_end(char mark) const {
+    const std::array<char, 2> opening{'[', mark}, closing{mark, ']'};
+    if (pattern_.substr(at_, 2) != std::string_view(opening.data(), 2)) return kNowhere;
+    return pattern_.find(std::string_view(closing.data(), 2), at_ + 2);
   }
 
   Result<void> push_byte(char c) {

@@ -151,7 +151,13 @@ TEST(NameMatcher, MeansWhatFnmatchMeans) {
                                        "[-a]",
                                        "\\[a]",
                                        "[\\]]",
-                                       "x[[:alpha:]-]y"};
+                                       "x[[:alpha:]-]y",
+                                       "[[=a=]]x",
+                                       "[![=a=]b]?",
+                                       "[[.a.]-c]x",
+                                       "[[.].][.[.]]",
+                                       "x[[.-.]z]y",
+                                       "[[.=.]=.]*c"};
   const std::vector<std::string> names{"a",       "ax", "dx",  "a*b", "ab",  "abc", "axbxc",    "x.c",
                                        ".c",      "]",  "[",   "a[b", "7up", "_x",  "Up",       "b2",
                                        "file.gz", "-",  "[a]", "x-y", "xzy", "x1y", "\xC3\xA9", ".hidden"};
@@ -159,6 +165,15 @@ TEST(NameMatcher, MeansWhatFnmatchMeans) {
     for (const std::string& name : names)
       EXPECT_EQ(compiled({glob}).matches(name), fnmatch(glob.c_str(), name.c_str(), 0) == 0)
           << glob << " on " << name;
+}
+
+TEST(NameMatcher, ASymbolInBracketsIsOneByte) {
+  for (const char* glob : {"[[.hyphen.]]", "[[=ab=]]", "[[..]]", "[a-[.xy.]]"}) {
+    const auto compiled_glob = Glob::compile(glob);
+    ASSERT_FALSE(compiled_glob) << glob;
+    EXPECT_NE(compiled_glob.error().what.find("single byte"), std::string::npos) << compiled_glob.error().what;
+  }
+  EXPECT_TRUE(compiled({"[[.]"}).matches(".")) << "no symbol, since it does not end";
 }
 
 TEST(NameMatcher, EachKindOfGlobGoesItsWay) {
