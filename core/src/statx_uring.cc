@@ -155,11 +155,14 @@ void StatxUring::Impl::reap() {
 }
 
 /// For at least one completion, but not much longer than the time in which a stop has to be noticed.
+/// EEXIST: the ring is another thread's, one that was given up and has ended. Its requests have
+/// ended too, since the kernel lets no thread go before, but nobody can learn how.
 void StatxUring::Impl::wait() {
   __kernel_timespec patience{0, 100'000'000};
   io_uring_cqe* completion = nullptr;
-  io_uring_submit_and_wait_timeout(ring.get(), &completion, 1, &patience, nullptr);
+  const int result = io_uring_submit_and_wait_timeout(ring.get(), &completion, 1, &patience, nullptr);
   reap();
+  if (result == -EEXIST) in_flight = 0;
   if (stopping() && !cancelled) cancel_all();
 }
 

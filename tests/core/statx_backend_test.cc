@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "pwalk/base/unique_fd.h"
@@ -152,6 +153,22 @@ TEST(StatxUring, AfterAStopNothingMoreIsAsked) {
   for (int i = 0; i < 99 && last == 0; ++i) last = (*uring)->take(answer);
   EXPECT_TRUE(last == 0 || last == -ECANCELED) << last;
   (*uring)->end();
+}
+
+/// A thread that was given up leaves its ring as it was, to whoever ends the walk.
+TEST(StatxUring, GoesInAnotherThreadThanItWasMadeIn) {
+  for (int round = 0; round < 20; ++round) {
+    std::unique_ptr<StatxUring> left;
+    const std::vector<const char*> names(64, "/");
+    std::thread([&] {
+      auto uring = StatxUring::create({64, 4}, nullptr);
+      if (!uring) return;
+      (*uring)->begin(AT_FDCWD, names, 0, kMask);
+      left = *std::move(uring);
+    }).join();
+    if (!left) GTEST_SKIP() << "no ring";
+    left.reset();
+  }
 }
 
 /// In a child whose sandbox answers EPERM to io_uring_setup, as containers do.
