@@ -5,6 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <map>
+#include <mutex>
+#include <random>
+#include <set>
+#include <thread>
+
 #include "support/faulty_calls.h"
 #include "support/tree_builder.h"
 #include "walk_once.h"
@@ -489,6 +495,51 @@ TEST_F(WorkerTest, RandomFaultsInRandomTrees) {
     expect_conservation(rows, expected);
     if (HasFailure()) return;
   }
+}
+
+/// Whose names idle threads take, while descriptors are short and it is put aside now and then.
+TEST_F(WorkerTest, RandomFaultsInADirectoryThatThreadsShare) {
+  for (unsigned name = 0; name < 1500; ++name) tree.make_file("a/file" + std::to_string(name));
+  for (unsigned name = 0; name < 300; ++name) tree.make_directory("a/directory" + std::to_string(name));
+  const auto expected = run_find(tree.path());
+  constexpr std::array kErrors{ESTALE, EIO, EMFILE, ENOENT, EACCES, ENOMEM};
+  std::mt19937_64 random(test_seed());
+  bool shared = false;
+  for (unsigned round = 0; round < 100; ++round) {
+    FaultyCalls faulty;
+    const FaultyCall call = kFaultyCalls[random() % kFaultyCalls.size()];
+    const int error = kErrors[random() % kErrors.size()];
+    const unsigned first = 1 + unsigned(random() % (call == FaultyCall::statx ? 1900 : 300)), count = 1 + unsigned(random() % 4);
+    SCOPED_TRACE("PWALK_TEST_SEED=" + std::to_string(test_seed()) + " call " + std::to_string(int(call)) + " errno " +
+                 std::to_string(error) + " at " + std::to_string(first) + " times " + std::to_string(count));
+    std::mutex mutex;
+    std::set<std::thread::id> askers;
+    faulty.before_statx = [&](int, const char* name) {
+      const std::lock_guard lock(mutex);
+      if (std::string_view(name).starts_with("file1")) askers.insert(std::this_thread::get_id());
+    };
+    faulty.fail_at(call, first, error, count);
+    ScanOptions options = plain_options(3);
+    options.kernel.use_getdents = round % 4 != 0;
+    CollectingSink rows;
+    walk_once(options, {tree.path()}, rows, faulty, [](ScanPlan& plan) {
+      plan.frontier_bytes = 1;
+      plan.dirent_buffer_bytes = 8192;
+      plan.descriptor_budget = 6;
+      for (PlannedRoot& root : plan.roots) root.split_names = 16;
+    });
+    shared |= askers.size() > 1;
+    EXPECT_EQ(faulty.open_now(), 0);
+    expect_conservation(rows, expected);
+    std::map<std::string, std::uint64_t> count_of;
+    for (const Row& row : rows.rows) ++count_of[row.directory];
+    for (const auto& [path, records] : rows.records) {
+      EXPECT_EQ(records.size(), 1u) << path;
+      EXPECT_EQ(records[0].entries, count_of[path]) << path;
+    }
+    if (HasFailure()) return;
+  }
+  EXPECT_TRUE(shared);
 }
 
 // ---- descriptors run short
