@@ -334,8 +334,10 @@ class PlanResolver {
     const ThreadOptions& asked = plan_.options.threads;
     if (asked.cpus_per_thread > 1 && !asked.cpu_affinity)
       return fail(EINVAL, "--cpus-per-thread is for threads that are kept on CPUs, allowed with --cpu-affinity");
-    const std::vector<Cpu> cpus = read_topology(calls_, calls_.usable_cpu_list());
+    const std::vector<unsigned> usable = calls_.usable_cpu_list();
+    const std::vector<Cpu> cpus = read_topology(calls_, usable);
     plan_.places = places_for(cpus, asked);
+    drop_places_that_are_refused(usable);
     std::set<unsigned> nodes, cores;
     for (const Cpu& cpu : cpus) nodes.insert(cpu.node), cores.insert(cpu.core);
     const std::string machine = fmt::format("{} CPUs, {} cores, {} NUMA node{} usable", cpus.size(), cores.size(), nodes.size(),
@@ -344,6 +346,16 @@ class PlanResolver {
     plan_.local_memory = asked.prefer_local_numa && nodes.size() > 1 && has_numa_memory();
     explain_memory(nodes.size());
     return {};
+  }
+
+  /// Tried with what holds anyhow: a sandbox that refuses that refuses all of them.
+  void drop_places_that_are_refused(const std::vector<unsigned>& usable) {
+    const ThreadOptions& asked = plan_.options.threads;
+    const int error = plan_.places.empty() ? 0 : -calls_.keep_on(usable);
+    if (error != 0) plan_.places.clear();
+    if (!asked.cpu_affinity || !plan_.places.empty()) return;
+    const std::string why = error != 0 ? "sched_setaffinity (" + std::generic_category().message(error) + ")" : "sched_getaffinity";
+    plan_.notices.push_back("--cpu-affinity: this kernel or sandbox refuses " + why + "; threads run where the kernel likes");
   }
 
   void explain_memory(std::size_t nodes) {

@@ -182,6 +182,27 @@ TEST_F(KernelPathsTest, WithoutGetdents64ReaddirReadsAndOneLineSaysSo) {
   EXPECT_THAT(plan_.notices, IsEmpty()) << "nothing is missed that nobody wanted";
 }
 
+TEST_F(KernelPathsTest, WhereAffinityIsRefusedThreadsRunFreelyAndOneLineSaysSo) {
+  struct Refusing : FaultyCalls {
+    int keep_on(std::span<const unsigned>) const override { return tells ? -EPERM : 0; }
+    std::vector<unsigned> usable_cpu_list() const override { return tells ? FaultyCalls::usable_cpu_list() : std::vector<unsigned>(); }
+    bool tells = true;
+  } refusing;
+  options_.threads.cpu_affinity = true;
+  for (const char* call : {"sched_setaffinity", "sched_getaffinity"}) {
+    const auto plan = resolve_plan(options_, {tree_.path()}, refusing);
+    ASSERT_TRUE(plan);
+    EXPECT_TRUE(plan->places.empty());
+    ASSERT_THAT(plan->notices, ::testing::SizeIs(1));
+    EXPECT_NE(plan->notices[0].find("--cpu-affinity: this kernel or sandbox refuses " + std::string(call)), std::string::npos) << plan->notices[0];
+    EXPECT_NE(plan->explain().find("threads run where the kernel likes"), std::string::npos);
+    refusing.tells = false;
+  }
+  refusing.tells = true;
+  options_.threads.cpu_affinity = false;
+  EXPECT_TRUE(resolve_plan(options_, {tree_.path()}, refusing)->notices.empty()) << "nobody asked for it";
+}
+
 TEST_F(KernelPathsTest, LocallyNoRingIsEvenTried) {
   calls_.uring = fail(EPERM, "must not be asked");
   walk();

@@ -54,6 +54,8 @@ def reports(scan):
     ("io_uring_setup", ("--use-io-uring", "on"), "io_uring cannot be had"),
     ("io_uring_setup", (), ""),
     ("openat2", (), ""),
+    ("sched_setaffinity", ("--cpu-affinity",), "refuses sched_setaffinity"),
+    ("sched_setaffinity", (), ""),
 ])
 def test_every_row_without_a_call(stage, tree, call, options, report, error):
     scan = Scan(stage, tree, "--refuse", f"{call}={error}", options=options)

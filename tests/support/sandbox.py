@@ -16,8 +16,8 @@ import sys
 
 AUDIT_ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}  # linux/audit.h
 NUMBERS = {
-    "x86_64": {"statx": 332, "getdents64": 217, "openat2": 437, "io_uring_setup": 425},
-    "aarch64": {"statx": 291, "getdents64": 61, "openat2": 437, "io_uring_setup": 425},
+    "x86_64": {"statx": 332, "getdents64": 217, "openat2": 437, "io_uring_setup": 425, "sched_setaffinity": 203},
+    "aarch64": {"statx": 291, "getdents64": 61, "openat2": 437, "io_uring_setup": 425, "sched_setaffinity": 122},
 }
 PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, SECCOMP_MODE_FILTER = 22, 38, 2
 RET_ALLOW, RET_ERRNO = 0x7FFF0000, 0x00050000
