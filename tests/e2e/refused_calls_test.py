@@ -94,6 +94,15 @@ def test_every_row_with_64_kib_of_memory_to_lock(stage, tree, options):
     assert len(reports(scan)) <= (1 if options else 0)
 
 
+def test_every_row_with_fewer_threads_than_planned(stage, tree):
+    """The limit is the user's, all of his threads together, and not root's."""
+    stage.become_nobody()
+    scan = Scan(stage, tree, "--processes", "150", options=("--min-threads", "400"))
+    assert scan.scanner.code == scan.reader.code == 0, scan.scanner.err
+    assert scan.paths == sorted(found(tree))
+    assert ["of 400 threads could be started" in line for line in reports(scan)] == [True], scan.scanner.err
+
+
 @pytest.mark.parametrize("options", [(), ("--profile", "fuse")])
 def test_a_chain_of_ten_thousand_with_32_descriptors(stage, options):
     """All of the scanner's together, and its threads as many as the profile wants and the limit allows."""

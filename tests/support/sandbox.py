@@ -1,6 +1,6 @@
-"""Runs a command in a sandbox that refuses system calls, or with little memory to lock or few descriptors.
+"""Runs a command in a sandbox that refuses system calls, or with little memory to lock, few descriptors or few threads.
 
-    sandbox.py [--refuse CALL=ERROR ...] [--memlock BYTES] [--open-files N] COMMAND...
+    sandbox.py [--refuse CALL=ERROR ...] [--memlock BYTES] [--open-files N] [--processes N] COMMAND...
 
 CALL is one of NUMBERS below, ERROR an errno such as EPERM (old container run-times) or ENOSYS (old kernels). seccomp, as
 containers use it: it cannot be taken off again, and every child inherits it.
@@ -65,9 +65,11 @@ def main() -> None:
     parser.add_argument("--refuse", action="append", default=[])
     parser.add_argument("--memlock", type=int)
     parser.add_argument("--open-files", type=int)
+    parser.add_argument("--processes", type=int)
     parser.add_argument("command", nargs=argparse.REMAINDER)
     asked = parser.parse_args()
-    for which, limit in ((resource.RLIMIT_MEMLOCK, asked.memlock), (resource.RLIMIT_NOFILE, asked.open_files)):
+    for which, limit in ((resource.RLIMIT_MEMLOCK, asked.memlock), (resource.RLIMIT_NOFILE, asked.open_files),
+                         (resource.RLIMIT_NPROC, asked.processes)):
         if limit is not None:
             resource.setrlimit(which, (limit, limit))
     # Before the filter: afterwards this program too is without those calls.

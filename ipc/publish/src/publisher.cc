@@ -105,6 +105,7 @@ class PublishedScan {
   void tell_hung(const ScanStats& stats);
   void tell_figures(const ScanStats& stats);
   void tell_shortage();
+  void tell_missing_threads();
   void tell(Notice notice, const ipc::Attendance& attendance);
   void tell_poisoned();
   void tell_evicted(const ipc::ConsumerStatus& consumer);
@@ -205,9 +206,16 @@ void PublishedScan::start_walk() {
     session->wake();
   });
   started_ = started.has_value();
-  if (started) return;
+  if (started) return tell_missing_threads();
   outcome_.problem = started.error().message();
   end(Ending::failed);
+}
+
+// Fewer walk as well, but not as the plan says.
+void PublishedScan::tell_missing_threads() {
+  const unsigned had = walk_->scanner.stats().threads, planned = walk_->scanner.plan().threads;
+  if (had >= planned || !observer_.notice) return;
+  observer_.notice(fmt::format("only {} of {} threads could be started: a limit of processes, or of memory", had, planned));
 }
 
 void PublishedScan::report_progress() {
