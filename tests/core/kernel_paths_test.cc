@@ -194,7 +194,7 @@ TEST_F(KernelPathsTest, WhereAffinityIsRefusedThreadsRunFreelyAndOneLineSaysSo) 
     ASSERT_TRUE(plan);
     EXPECT_TRUE(plan->places.empty());
     ASSERT_THAT(plan->notices, ::testing::SizeIs(1));
-    EXPECT_NE(plan->notices[0].find("--cpu-affinity: this kernel or sandbox refuses " + std::string(call)), std::string::npos) << plan->notices[0];
+    EXPECT_THAT(plan->notices[0], ::testing::HasSubstr("--cpu-affinity: this kernel or sandbox refuses " + std::string(call)));
     EXPECT_NE(plan->explain().find("threads run where the kernel likes"), std::string::npos);
     refusing.tells = false;
   }
