@@ -61,7 +61,11 @@ Result<std::unique_ptr<ControlServer>> ControlServer::create(int listener, Distr
 
 bool ControlServer::watch(int fd, Source source, std::uint64_t connection) {
   epoll_event event{};
-  event.events = EPOLLIN | (source == Source::socket ? unsigned{EPOLLRDHUP} : 0u);
+  event.events = EPOLLIN;
+  if (source == Source::socket) event.events |= EPOLLRDHUP;
+  // An edge with each write, and nothing is read from it: the consumer has the same open file,
+  // could make it blocking, and read it empty just before us.
+  if (source == Source::kick) event.events |= unsigned{EPOLLET};
   event.data.u64 = connection << kSourceBits | std::uint64_t(source);
   return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
 }
@@ -99,7 +103,6 @@ void ControlServer::handle(std::uint64_t word) {
   }
   const auto found = connections_.find(number);
   if (found == connections_.end() || !found->second.seat) return;
-  clear_eventfd(found->second.seat->kick.get());
   distributor_.drain(*found->second.seat);
 }
 

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <functional>
+#include <future>
 #include <random>
 #include <thread>
 
@@ -16,6 +18,7 @@
 #include "pwalk/ipc/consumer.h"
 #include "scan_home.h"
 #include "scan_lookup.h"
+#include "stream_reader.h"
 
 /// Peers on the socket that do not behave, beside one that does.
 namespace pwalk::ipc {
@@ -217,6 +220,89 @@ TEST_F(ControlServerTest, AttachingAndLeavingThousandsOfTimes) {
   EXPECT_TRUE(
       testing::eventually([&] { return scan_->consumers().empty() && open_descriptors() <= before; }));
   EXPECT_EQ(scan_->attendance().ever, 1001u);
+}
+
+/// The server alone, served by the test itself, which so decides what is ready in one round.
+class RoundsTest : public ::testing::Test {
+ protected:
+  RoundsTest() {
+    auto control = ControlMemory::create({.lanes = 1, .slots = 512, .return_slots = 64, .pool_bytes = pool_.size()});
+    auto home = ScanHome::make(runtime_.path(), "home");
+    if (!control || !home) throw std::runtime_error("no scan to be served");
+    control_ = std::make_unique<ControlMemory>(*std::move(control));
+    home_ = std::make_unique<ScanHome>(*std::move(home));
+    distributor_ = std::make_unique<Distributor>(std::span(pool_), *control_, pool_.size());
+    const ScanCredentials credentials{.name = "home", .control_fd = control_->fd(), .pool_fd = control_->fd()};
+    auto server = ControlServer::create(home_->listener(), *distributor_, credentials, [this] {
+      if (on_status_) on_status_();
+      return std::string("{}");
+    });
+    if (!server || !home_->appear()) throw std::runtime_error("no server");
+    server_ = *std::move(server);
+  }
+
+  UniqueFd connect() {
+    const UniqueFd directory(::open((runtime_.path() + "/home").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    auto socket = connect_in(directory.get());
+    EXPECT_TRUE(socket);
+    server_->serve(1s);
+    return *std::move(socket);
+  }
+
+  RuntimeDirectory runtime_;
+  std::vector<std::byte> pool_ = std::vector<std::byte>(2u << 20);
+  std::unique_ptr<ControlMemory> control_;
+  std::unique_ptr<Distributor> distributor_;
+  std::unique_ptr<ScanHome> home_;
+  std::function<void()> on_status_;
+  std::unique_ptr<ControlServer> server_;
+};
+
+/// The eventfd is one open file for both sides. So a consumer can make it blocking for the scanner
+/// too, and read it empty after the scanner was woken by it and before it looks.
+TEST_F(RoundsTest, AConsumerThatMakesItsEventfdBlockDoesNotHoldUpTheServer) {
+  const UniqueFd socket = connect(), other = connect();
+  ASSERT_TRUE(send_message(socket.get(), make_message<Hello>()));
+  server_->serve(1s);
+  const auto welcome = await_packet(socket.get(), 4096, 10s, {});
+  ASSERT_TRUE(welcome && welcome->fds.size() == kWelcomeFds);
+  const int kick = welcome->fds[kKickFd].get();
+  ASSERT_EQ(::fcntl(kick, F_SETFL, ::fcntl(kick, F_GETFL) & ~O_NONBLOCK), 0);
+  const std::uint64_t one = 1;
+  on_status_ = [&] {
+    std::uint64_t count = 0;
+    EXPECT_EQ(::read(kick, &count, sizeof count), ssize_t{sizeof count});
+  };
+  // Both are ready when the server looks, and are dealt with in this order.
+  ASSERT_TRUE(send_message(other.get(), make_message<StatusRequest>()));
+  ASSERT_EQ(::write(kick, &one, sizeof one), ssize_t{sizeof one});
+  auto round = std::async(std::launch::async, [&] { server_->serve(1s); });
+  EXPECT_EQ(round.wait_for(5s), std::future_status::ready);
+  static_cast<void>(::write(kick, &one, sizeof one));  // lets a server go that waits for it
+}
+
+/// It is not read, so it has to be noticed each time it is written.
+TEST_F(RoundsTest, EachKickIsHeard) {
+  const UniqueFd socket = connect();
+  ASSERT_TRUE(send_message(socket.get(), make_message<Hello>()));
+  server_->serve(1s);
+  const auto welcome = await_packet(socket.get(), 4096, 10s, {});
+  ASSERT_TRUE(welcome && welcome->fds.size() == kWelcomeFds);
+  auto own = ConsumerMemory::open(UniqueFd(::dup(welcome->fds[kConsumerFd].get())), control_->geometry());
+  ASSERT_TRUE(own);
+  StreamReader reader(*control_, *own);
+  auto returns = own->return_writer();
+  const std::vector<std::byte> bytes(100);
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    ASSERT_TRUE(distributor_->publish(0, {.bytes = bytes, .rows = 1}));
+    StreamReader::Taken taken;
+    ASSERT_EQ(reader.take(taken), Taking::taken);
+    returns.push({std::uint32_t(taken.descriptor.offset / kUnitBytes), std::uint32_t(taken.descriptor.sequence)});
+    const std::uint64_t one = 1;
+    ASSERT_EQ(::write(welcome->fds[kKickFd].get(), &one, sizeof one), ssize_t{sizeof one});
+    server_->serve(10s);
+    EXPECT_EQ(own->header().drained.load(), i);
+  }
 }
 
 }  // namespace
