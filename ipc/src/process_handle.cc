@@ -60,6 +60,9 @@ Result<ProcessHandle> ProcessHandle::self() {
 
 Result<ProcessHandle> ProcessHandle::of_peer(int socket, UniqueFd claimed) {
   if (UniqueFd fd = peer_pidfd(socket)) return ProcessHandle(std::move(fd));
+  // Not the kernel's ignorance, so that nothing else is believed either.
+  if (errno == EMFILE || errno == ENFILE)
+    return fail_errno("no descriptor is left to watch the process at the other end of the socket");
   if (UniqueFd fd = peer_by_pid(socket)) return ProcessHandle(std::move(fd));
   if (claimed && is_pidfd(claimed.get())) return ProcessHandle(std::move(claimed));
   return fail(ESRCH, "cannot tell which process is at the other end of the socket");

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sched.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <bit>
@@ -24,6 +25,15 @@ unsigned usable_cpus() {
   CPU_ZERO(&set);
   if (::sched_getaffinity(0, sizeof set, &set) != 0) return 1;
   return unsigned(std::max(1, CPU_COUNT(&set)));
+}
+
+/// Each consumer takes three descriptors, and the usual soft limit of 1024, there for programs that
+/// call select(2), would let in no more than some 300.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /// Few lanes for few blocks: each may hold one open, and the consumers need the rest.
@@ -110,6 +120,7 @@ struct ScanSession::Impl {
 };
 
 Result<ScanSession> ScanSession::create(const SessionOptions& options) {
+  raise_descriptor_limit();
   auto home = ScanHome::make(runtime_directory(), options.name, options.share_group);
   if (!home) return tl::unexpected(home.error());
   auto pool = BlockPool::create(options.pool_bytes, options.huge_pages, nodes_of(options));

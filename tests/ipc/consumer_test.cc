@@ -1,6 +1,7 @@
 #include "pwalk/ipc/consumer.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
@@ -119,6 +120,33 @@ TEST_F(ConsumerTest, ReadsEverythingThatWasPublishedBeforeItCame) {
   EXPECT_EQ(reading.tally.missing_or_doubled(1000), "");
   EXPECT_EQ(reading.stats.rows, 1000u);
   EXPECT_EQ(reading.stats.directories, 10u);
+}
+
+/// Puts the soft limit of open files back when it goes.
+class SoftLimit {
+ public:
+  explicit SoftLimit(rlim_t descriptors) {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    const rlimit lowered{descriptors, before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &lowered);
+  }
+  SoftLimit(const SoftLimit&) = delete;
+  SoftLimit& operator=(const SoftLimit&) = delete;
+  ~SoftLimit() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+TEST_F(ConsumerTest, TheSoftLimitOfDescriptorsKeepsNobodyOut) {
+  const SoftLimit limit(100);
+  ServedScan scan("home");
+  std::vector<Consumer> consumers;
+  for (int i = 0; i < 50; ++i) {
+    auto consumer = Consumer::attach({.scan = "home"});
+    ASSERT_TRUE(consumer) << i << ": " << consumer.error().message();
+    consumers.push_back(*std::move(consumer));
+  }
 }
 
 TEST_F(ConsumerTest, SeveralReadManyTimesThePool) {

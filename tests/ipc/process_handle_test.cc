@@ -6,6 +6,7 @@
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -39,6 +40,22 @@ TEST(ProcessHandleTest, WithoutASocketOnlyAPidfdIsBelieved) {
   EXPECT_FALSE(ProcessHandle::of_peer(-1, UniqueFd()));
   EXPECT_FALSE(ProcessHandle::of_peer(-1, UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC))));
   EXPECT_TRUE(ProcessHandle::of_peer(-1, UniqueFd(::dup(ProcessHandle::self()->fd()))));
+}
+
+TEST(ProcessHandleTest, WithoutADescriptorForThePeersNothingElseIsBelieved) {
+  std::array<int, 2> pair{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data()), 0);
+  const UniqueFd one(pair[0]), two(pair[1]);
+  UniqueFd claimed(::dup(ProcessHandle::self()->fd()));
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const UniqueFd next(::dup(one.get()));  // none below it is free
+  const rlimit none{rlim_t(next.get()), before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const auto peer = ProcessHandle::of_peer(one.get(), std::move(claimed));
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  ASSERT_FALSE(peer);
+  EXPECT_EQ(peer.error().code, EMFILE);
 }
 
 /// From here on this process gets no SO_PEERPIDFD, as before Linux 6.5.

@@ -85,7 +85,8 @@ class ScanSession {
   /// Makes pool, control page and socket, then appears in the runtime directory
   /// under its name, all or nothing. Errors: EEXIST, a live scan has that name;
   /// ENOMEM, the pool cannot be had (the message names the shortage); EINVAL, a
-  /// bad name or size; EPERM, the runtime directory is not safe.
+  /// bad name or size; EPERM, the runtime directory is not safe. Raises the
+  /// process's soft limit of open files to the hard one: each consumer takes three.
   static Result<ScanSession> create(const SessionOptions& options);
   ScanSession(ScanSession&&) noexcept;
   ~ScanSession();
