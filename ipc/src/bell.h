@@ -7,7 +7,7 @@
 /// Wakes one sleeping consumer, and costs a publisher nothing when it is awake.
 ///
 ///   consumer                              scanner
-///   waiting = 1                           head = n          (publish)
+///   waiting = n-th sleep                  head = n          (publish)
 ///   fence  ───────────┐          ┌─────── fence
 ///   anything there?   └── both ──┘        waiting?
 ///   no: futex_wait(bell, ticket)          yes: bell += 1, futex_wake
@@ -19,15 +19,16 @@ namespace pwalk::ipc {
 template <class Atomics>
 struct BellWords {
   typename Atomics::template Word<std::uint32_t> bell;     ///< the futex; only the scanner writes it
-  typename Atomics::template Word<std::uint32_t> waiting;  ///< 1 while the consumer sleeps or is about to
+  typename Atomics::template Word<std::uint32_t> waiting;  ///< the sleep that the consumer is in or about to begin; 0: awake
 };
 
 /// Consumer: announces the sleep. After it, look again; if there is still
-/// nothing, sleep while the bell has the value returned.
+/// nothing, sleep while the bell has the value returned. `number`: not 0, and
+/// another one each time, by which one that was stopped in its sleep is known.
 template <class Atomics>
-std::uint32_t announce_sleep(BellWords<Atomics>& words) {
+std::uint32_t announce_sleep(BellWords<Atomics>& words, std::uint32_t number = 1) {
   const std::uint32_t ticket = Atomics::load_acquire(words.bell);
-  Atomics::store_relaxed(words.waiting, std::uint32_t{1});
+  Atomics::store_relaxed(words.waiting, number);
   Atomics::fence_seq_cst();  // partner: the fence before must_ring()
   return ticket;
 }

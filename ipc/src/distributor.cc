@@ -25,6 +25,8 @@ constexpr std::chrono::milliseconds kLook{2};
 constexpr std::chrono::microseconds kSpin{50};
 /// Between two looks after that.
 constexpr std::chrono::microseconds kDoze{50};
+/// A member that is as long in one and the same sleep is not merely late: it wakes up every 50 ms.
+constexpr std::chrono::seconds kShortestStop{1};
 /// Between two looks for room; in this time a consumer reads one or two batches.
 constexpr std::chrono::microseconds kBetweenLooks{4};
 
@@ -372,19 +374,20 @@ void Distributor::detach(Seat& seat) {
   room_may_have_come();
 }
 
+/// An honest consumer has taken no more than its grant and the one batch that it is about to
+/// copy. Who says more would keep the pool for ever, and loses it.
 void Distributor::detach_locked(Seat& seat) {
   if (!seat.attached) return;
-  if (seat.group) {
-    seat.attached = false;  // what it has claimed it still has
-    return;
-  }
+  seat.attached = false;
+  if (seat.group) return;  // what it has claimed it still has
   // Acquire through the revocation: takes and returns that came before it are seen.
   for (std::uint32_t lane = 0; lane < control_.geometry().lanes; ++lane) {
     const std::uint64_t final_cursor = revoke<Atomics>(seat.memory.cursor(lane));
     if (!seat.expelled) accounts_.observe_cursor(seat.id, lane, final_cursor);
   }
-  seat.attached = false;
+  take_back(seat);  // it may have read on since the last look
   accounts_.detach(seat.id);
+  if (accounts_.blocks_held_beside_one_batch(seat.id) > seat.grant.blocks) accounts_.dispossess(seat.id);
 }
 
 void Distributor::forget(const std::shared_ptr<Seat>& seat) {
@@ -468,7 +471,7 @@ Distributor::Observation Distributor::observe_cursors(Seat& seat) {
 }
 
 /// It can only have hurt itself so far, and is not listened to again. What it
-/// holds stays until its process is gone: somebody may be reading it.
+/// holds within its grant stays until its process is gone: somebody may be reading it.
 void Distributor::expel(Seat& seat) {
   seat.expelled = true;
   detach_locked(seat);
@@ -565,17 +568,20 @@ void Distributor::wake_members(const Group& group) {
   }
 }
 
-/// Somebody who may come back for more, or was told that there is none and still has something.
+/// Somebody who may come back for more, or was told that there is none and can still be done with something.
 bool Distributor::has_members(const Group& group) const {
   return std::any_of(group.members.begin(), group.members.end(), [&](const Seat* seat) {
-    return seat && (seat->told_end ? group.books->held_by(seat->member) > 0 : seat->attached);
+    return seat && (seat->told_end ? group.books->owned_by(seat->member) > 0 : seat->attached);
   });
 }
 
-/// It sleeps, waiting for a batch.
-bool Distributor::asks(const Seat& seat) {
+/// It sleeps, waiting for a batch; and was not stopped in its sleep, or its lease would never end.
+bool Distributor::asks(Seat& seat, Clock::time_point now) const {
   // Relaxed: ordered after the claim, see GroupBooks::sweep.
-  return seat.attached && must_ring<Atomics>(seat.memory.header().bell);
+  const std::uint32_t sleep = Atomics::load_relaxed(seat.memory.header().bell.waiting);
+  if (!seat.attached || sleep == 0) return false;
+  if (sleep != seat.sleep) seat.sleep = sleep, seat.sleep_since = now;
+  return now - seat.sleep_since < std::max<std::chrono::nanoseconds>(group_rules_.lease, kShortestStop);
 }
 
 void Distributor::tell(Seat& seat, MemberNotice notice) {
@@ -585,14 +591,27 @@ void Distributor::tell(Seat& seat, MemberNotice notice) {
   wake_if_asleep(seat);
 }
 
+/// Who asks for more at the end is woken once before it is told anything: one that was stopped
+/// in its sleep does not come back, and must not be the one that the others rely on.
+void Distributor::call_the_roll(Group& group, Clock::time_point now) {
+  for (Seat* seat : group.members)
+    if (seat && asks(*seat, now)) seat->roll_call = seat->sleep;
+  group.roll_called = true;
+  wake_members(group);
+}
+
+bool Distributor::answered(const Seat& seat) {
+  return seat.told_end || seat.sleep != seat.roll_call;
+}
+
 /// Everything was published and has been claimed. Members that ask for more while they keep
 /// something, as every `for batch in consumer` does, would wait for each other for ever; so they
 /// are told that it is over, but for one, for as long as it may be needed: what the others
 /// keep comes to it if they die or forget it.
-void Distributor::tell_the_end(Group& group, const std::vector<std::uint32_t>& owners) {
+void Distributor::tell_the_end(Group& group, const std::vector<std::uint32_t>& owners, Clock::time_point now) {
   const auto owns = [&](std::uint32_t member) { return std::binary_search(owners.begin(), owners.end(), member); };
-  bool somebody_stays = std::any_of(group.members.begin(), group.members.end(), [&](const Seat* seat) {
-    return seat && !seat->told_end && asks(*seat) && !owns(seat->member);
+  bool somebody_stays = std::any_of(group.members.begin(), group.members.end(), [&](Seat* seat) {
+    return seat && !seat->told_end && asks(*seat, now) && answered(*seat) && !owns(seat->member);
   });
   for (const std::uint32_t owner : owners) {
     Seat& seat = *group.members[owner];
@@ -652,22 +671,28 @@ void Distributor::look_after(Group& group, Clock::time_point now) {
   };
   const GroupBooks::Members members{
       .known = [&](std::uint32_t member) { return seat_of(member) != nullptr; },
-      .asking = [&](std::uint32_t member) { return asks(*seat_of(member)); }};
+      .asking = [&](std::uint32_t member) { return asks(*seat_of(member), now); }};
   const auto sweep = group.books->sweep(now, rules_of(group), members);
   if (sweep.offered) wake_members(group);
   follow_books(group);
   if (sweep.unclaimed) ++moves_;
   for (Seat* seat : group.members)
-    if (seat && asks(*seat)) seat->asked_at = moves_;
+    if (seat && asks(*seat, now)) seat->asked_at = moves_;
   const auto all_owners = [&](auto&& test) {
     return !sweep.unclaimed && std::all_of(sweep.owners.begin(), sweep.owners.end(), [&](std::uint32_t member) {
-      const Seat* seat = seat_of(member);
+      Seat* seat = seat_of(member);
       return seat && (seat->told_end || test(*seat));
     });
   };
-  group.all_ask = all_owners([](const Seat& seat) { return asks(seat); });
+  group.all_ask = all_owners([&](Seat& seat) { return asks(seat, now); });
   group.all_asked = all_owners([this](const Seat& seat) { return seat.asked_at == moves_; });
-  if (finished_ && group.state == GroupState::open && group.all_ask) tell_the_end(group, sweep.owners);
+  const auto is_there = [&](std::uint32_t member) { return answered(*seat_of(member)); };
+  if (!finished_ || group.state != GroupState::open || !group.all_ask)
+    group.roll_called = false;
+  else if (!group.roll_called)
+    call_the_roll(group, now);
+  else if (std::all_of(sweep.owners.begin(), sweep.owners.end(), is_there))
+    tell_the_end(group, sweep.owners, now);
   if (has_members(group) || group.state != GroupState::open)
     group.empty_since.reset();
   else if (!group.empty_since)
@@ -761,14 +786,10 @@ SlowWatch::Positions Distributor::heads() const {
 
 /// Taking races with this, by one compare-and-swap against one fetch-or: every
 /// batch is taken, and stays as it is until it is given back, or it never will be.
-/// An honest consumer has taken no more than its grant and the one batch that it
-/// is about to copy. Who says more would keep the pool for ever, and loses it.
 void Distributor::evict(Seat& seat) {
   seat.evicted = true;
   detach_locked(seat);
   ring<Atomics>(seat.memory.header().bell);
-  const auto largest = std::uint32_t(max_batch_bytes() / kBlockBytes) + 1;
-  if (accounts_.held_blocks(seat.id) > seat.grant.blocks + largest) accounts_.dispossess(seat.id);
 }
 
 // ---- what is shown ----------------------------------------------------------

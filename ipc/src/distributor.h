@@ -49,6 +49,7 @@ struct Group {
   std::size_t woken = 0;       ///< whose turn it is to be woken
   std::optional<SlowWatch::Clock::time_point> empty_since;
   SlowWatch slowness;
+  bool roll_called = false;  ///< its members have been woken since all_ask
   bool all_ask = false;    ///< nothing is unclaimed, and whoever has something asks for more
   bool all_asked = false;  ///< or has done so since anything moved
   GroupState state = GroupState::open;
@@ -74,6 +75,9 @@ struct Seat : std::enable_shared_from_this<Seat> {
   bool told_end = false;            ///< that nothing more comes to it
   std::optional<std::uint64_t> asked_at;  ///< what moves_ was when it was last seen asleep
   SlowWatch::Clock::time_point next_settled_look{};
+  std::uint32_t sleep = 0;  ///< the number of the last one that was seen, and since when
+  SlowWatch::Clock::time_point sleep_since{};
+  std::uint32_t roll_call = 0;  ///< the sleep it was woken from to see whether it is there
   Grant grant;  ///< never shrinks. A member of a group: none, it needs none
   bool attached = true;
   bool expelled = false;  ///< caught lying; nothing on its page is looked at again
@@ -187,9 +191,11 @@ class Distributor {
   void close(Group& group);
   void wake_members(const Group& group);
   bool has_members(const Group& group) const;
-  static bool asks(const Seat& seat);
+  bool asks(Seat& seat, Clock::time_point now) const;
   static void tell(Seat& seat, MemberNotice notice);
-  void tell_the_end(Group& group, const std::vector<std::uint32_t>& owners);
+  void call_the_roll(Group& group, Clock::time_point now);
+  static bool answered(const Seat& seat);
+  void tell_the_end(Group& group, const std::vector<std::uint32_t>& owners, Clock::time_point now);
   void look_for_jam(Clock::time_point now);
   bool is_behind(const Seat& seat) const;
   GroupRules rules_of(const Group& group) const;

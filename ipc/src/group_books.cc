@@ -173,12 +173,17 @@ std::vector<std::uint64_t> GroupBooks::claimed() const {
   return claimed;
 }
 
-std::uint64_t GroupBooks::held_by(std::uint32_t member) const {
-  std::uint64_t held = 0;
+std::uint64_t GroupBooks::owned_by(std::uint32_t member) const {
+  std::uint64_t owned = 0;
   each_unsettled([&](std::uint32_t lane, std::uint64_t sequence, const Place&) {
     const LedgerEntry entry = memory_.lane(lane).look(sequence);
-    held += entry.state == Claim::owned && entry.member == member;
+    owned += entry.state == Claim::owned && entry.member == member;
   });
+  return owned;
+}
+
+std::uint64_t GroupBooks::held_by(std::uint32_t member) const {
+  std::uint64_t held = owned_by(member);
   for (const auto& [key, kept] : kept_)
     held += std::uint64_t(std::count(kept.readers.begin(), kept.readers.end(), member));
   return held;

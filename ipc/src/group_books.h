@@ -78,7 +78,9 @@ class GroupBooks {
   const std::vector<std::uint64_t>& floors() const { return floors_; }
   /// Per lane, everything below was claimed or settled.
   std::vector<std::uint64_t> claimed() const;
-  /// Batches that the member has, or from whom they were taken while it reads them.
+  /// Batches that the member has.
+  std::uint64_t owned_by(std::uint32_t member) const;
+  /// And those that were taken from it while it reads them.
   std::uint64_t held_by(std::uint32_t member) const;
   const GroupFigures& figures() const { return figures_; }
 

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <thread>
@@ -339,6 +340,69 @@ TEST_F(GroupsTest, AStoppedMembersLeaseExpiresAndItsViewStaysAsItWas) {
   lease->reset();
   EXPECT_FALSE(*slow.next(10s));
   EXPECT_EQ(slow.end(), StreamEnd::complete);
+}
+
+/// A session with the rules given, and its control thread.
+class RuledScan {
+ public:
+  RuledScan(std::chrono::milliseconds lease, std::chrono::milliseconds linger) {
+    auto session = ScanSession::create(
+        {.name = "home", .pool_bytes = kPool, .huge_pages = HugePages::off, .group_lease = lease, .group_linger = linger});
+    if (!session) throw std::runtime_error(session.error().message());
+    session_.emplace(*std::move(session));
+    server_ = std::thread([this] {
+      while (!over_) session_->serve(10ms);
+    });
+  }
+  RuledScan(const RuledScan&) = delete;
+  RuledScan& operator=(const RuledScan&) = delete;
+  ~RuledScan() {
+    over_ = true;
+    server_.join();
+  }
+  ScanSession* operator->() { return &*session_; }
+
+ private:
+  std::optional<ScanSession> session_;
+  std::atomic<bool> over_{false};
+  std::thread server_;
+};
+
+/// A member that reads faster than the scan goes is nearly always in next() when it is stopped.
+TEST_F(GroupsTest, TheLeaseOfAMemberThatIsStoppedWhileItAsksForMoreExpires) {
+  RuledScan scan(200ms, 10s);
+  BatchSource source;
+  ASSERT_TRUE(scan->publish(0, source.make(100)));
+  Actor stopped({"consume", "home", "group=loaders", "hold=1", "tell=1"});
+  EXPECT_EQ(stopped.await("batch"), "batch 0 100 0");
+  std::this_thread::sleep_for(100ms);
+  stopped.signal(SIGSTOP);
+  for (int i = 0; i < 9; ++i) ASSERT_TRUE(scan->publish(0, source.make(100)));
+  scan->finish(true);
+  Consumer other = member();
+  Work work;
+  for (auto lease = other.next(10s); lease && *lease; lease = other.next(10s))
+    work.done(first_row(**lease), (*lease)->redelivered());
+  stopped.signal(SIGKILL);
+  EXPECT_EQ(other.end(), StreamEnd::complete);
+  EXPECT_EQ(work.wrong(10, 100), "");
+  EXPECT_EQ(work.redelivered(), 1u);
+}
+
+/// As a script does whose `for batch in consumer` has ended, and which goes on with its `batch`.
+TEST_F(GroupsTest, AScanIsNotHeldUpByWhoKeepsItsLastBatchLongerThanItsLease) {
+  RuledScan scan(200ms, 200ms);
+  BatchSource source;
+  ASSERT_TRUE(scan->publish(0, source.make(100)));
+  scan->finish(true);
+  Consumer script = member();
+  const auto kept = script.next(10s);
+  ASSERT_TRUE(kept && *kept);
+  EXPECT_FALSE(*script.next(10s));
+  EXPECT_EQ(script.end(), StreamEnd::complete);
+  EXPECT_TRUE(testing::eventually([&] { return scan->attendance().all_finished; }));
+  EXPECT_TRUE(scan->groups().at(0).dissolved);
+  EXPECT_EQ(first_row(**kept), 0u);
 }
 
 TEST_F(GroupsTest, ABatchThatKillsEveryMemberIsGivenUp) {
