@@ -21,6 +21,18 @@ constexpr std::size_t kMostGroups = 65536;  // NGROUPS_MAX
 #define SO_PEERGROUPS 59
 #endif
 
+#ifndef SO_PASSRIGHTS  // Linux 6.16
+#define SO_PASSRIGHTS 83
+#endif
+
+/// How long closing a descriptor takes is up to whoever passed it (a TCP socket with SO_LINGER, a
+/// file of FUSE). So none is taken, where the kernel can refuse them; where it cannot, a peer's
+/// pidfd may be needed, see ProcessHandle::of_peer. Sockets that are accepted inherit it.
+void refuse_descriptors(int listener) {
+  const int no = 0;
+  ::setsockopt(listener, SOL_SOCKET, SO_PASSRIGHTS, &no, sizeof no);
+}
+
 sockaddr_un address_in(int directory) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -60,6 +72,7 @@ std::vector<UniqueFd> take_fds(msghdr& message) {
 Result<UniqueFd> listen_in(int directory, std::optional<gid_t> group) {
   auto socket = new_socket();
   if (!socket) return socket;
+  refuse_descriptors(socket->get());
   const sockaddr_un address = address_in(directory);
   if (::bind(socket->get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     return fail_errno("cannot bind the scan's socket");

@@ -25,7 +25,8 @@ Result<UniqueFd> listen_in(int directory, std::optional<gid_t> group = std::null
 /// ENOENT: there is none; EAGAIN: alive, but its queue is full just now.
 Result<UniqueFd> connect_in(int directory);
 
-/// Sends one packet with descriptors, without waiting. EAGAIN: the peer does not read.
+/// Sends one packet with descriptors, without waiting. EAGAIN: the peer does not read;
+/// EPERM: it takes no descriptors.
 Result<void> send_packet(int socket, std::span<const std::byte> packet, std::span<const int> fds = {});
 
 template <class M>

@@ -17,7 +17,7 @@
 /// packet, each with its own length. The receiver believes nothing but what it
 /// checks here and by the descriptors' seals.
 ///
-///   consumer ──► hello [its pidfd]                    ──► scanner
+///   consumer ──► hello [its pidfd, if it is taken]    ──► scanner
 ///            ◄── welcome [control, pool, consumer, eventfd, scanner's pidfd, perhaps ledger]
 ///            ◄── refused
 ///            ──► detach

@@ -36,7 +36,10 @@ Result<void> say_hello(int socket, const AttachOptions& options, bool reads_on) 
   const auto self = ProcessHandle::self();
   if (!self) return tl::unexpected(self.error());
   const std::array fds{self->fd()};
-  return send_message(socket, hello, fds);
+  auto said = send_message(socket, hello, fds);
+  // A kernel that can refuse descriptors tells the scanner who we are.
+  if (!said && said.error().code == EPERM) said = send_message(socket, hello);
+  return said;
 }
 
 tl::unexpected<Error> refusal(const Refused& refused, const std::string& name) {
