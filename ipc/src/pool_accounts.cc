@@ -350,10 +350,15 @@ std::uint32_t PoolAccounts::free_blocks() const {
   return std::uint32_t(blocks);
 }
 
-std::uint32_t PoolAccounts::held_blocks(ConsumerId id) const {
-  const auto& holds = consumers_[id]->holds;
-  return std::uint32_t(
-      std::count_if(holds.begin(), holds.end(), [](std::uint64_t bits) { return bits != 0; }));
+std::uint32_t PoolAccounts::blocks_held_beside_one_batch(ConsumerId id) const {
+  std::vector<bool> held(geometry_.blocks);
+  std::uint32_t largest = 0;
+  each_held(*consumers_[id], [&](std::uint32_t unit) {
+    const auto [first, last] = blocks_of(unit);
+    for (std::uint32_t block = first; block <= last; ++block) held[block] = true;
+    largest = std::max(largest, last - first + 1);
+  });
+  return std::uint32_t(std::count(held.begin(), held.end(), true)) - largest;
 }
 
 std::uint64_t PoolAccounts::untaken_rows(ConsumerId id) const {

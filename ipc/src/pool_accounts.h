@@ -115,7 +115,8 @@ class PoolAccounts {
   // What is shown to people, or decided upon.
   unsigned attached() const { return attached_; }
   std::uint32_t held_batches(ConsumerId consumer) const { return consumers_[consumer]->held; }
-  std::uint32_t held_blocks(ConsumerId consumer) const;
+  /// Blocks that its batches lie in, less those of the largest one.
+  std::uint32_t blocks_held_beside_one_batch(ConsumerId consumer) const;
   std::uint64_t untaken_rows(ConsumerId consumer) const;
   bool caught_up(ConsumerId consumer) const;
   std::uint64_t head(std::uint32_t lane) const { return lanes_[lane].published; }

@@ -366,6 +366,66 @@ TEST_F(DistributorTest, AnEvictedConsumerThatClaimsTheWholePoolLosesIt) {
   worker.join();
 }
 
+/// However it goes: by leaving, or by being thrown out for another lie.
+class GreedyTest : public DistributorTest, public ::testing::WithParamInterface<bool> {};
+
+TEST_P(GreedyTest, WhoClaimsTheWholePoolAndGoesLosesIt) {
+  const auto greedy = attach();
+  for (std::uint32_t i = 0; i < kBlocks; ++i) ASSERT_TRUE(publish(0, kBlockBytes, 1));
+  StreamReader reader(*control_, greedy->memory);
+  StreamReader::Taken taken;
+  while (reader.take(taken) == Taking::taken) {
+  }
+  if (GetParam()) {
+    greedy->memory.return_writer().push({~0u, 0});
+    distributor_->drain(*greedy);
+    EXPECT_TRUE(distributor_->dismissed(*greedy));
+  } else {
+    distributor_->detach(*greedy);
+  }
+  distributor_->reuse_without_consumers(true);
+  std::thread watchdog([&] {
+    if (!testing::eventually([&] { return distributor_->batches() == 2 * kBlocks; })) distributor_->stop();
+  });
+  for (std::uint32_t i = 0; i < kBlocks; ++i) EXPECT_TRUE(publish(0, kBlockBytes, 2));
+  watchdog.join();
+}
+INSTANTIATE_TEST_SUITE_P(LeavingOrThrownOut, GreedyTest, ::testing::Bool());
+
+/// They would have the whole pool together, if each could keep as much as the largest batch has.
+TEST_F(DistributorTest, SeveralThatClaimALittleMoreThanTheirGrantLoseIt) {
+  std::vector<std::shared_ptr<Seat>> greedy{attach(), attach()};
+  for (std::uint32_t i = 0; i < kBlocks; ++i) ASSERT_TRUE(publish(0, kBlockBytes, 1));
+  for (const auto& seat : greedy) {
+    StreamReader reader(*control_, seat->memory);
+    auto returns = seat->memory.return_writer();
+    StreamReader::Taken taken;
+    for (std::uint32_t i = 0; reader.take(taken) == Taking::taken; ++i)
+      if (i / 4 != (seat == greedy[0] ? 0u : 1u))
+        returns.push({std::uint32_t(taken.descriptor.offset / kUnitBytes), std::uint32_t(taken.descriptor.sequence)});
+    distributor_->detach(*seat);
+    EXPECT_FALSE(distributor_->dismissed(*seat)) << "it is no liar that could be caught";
+    EXPECT_TRUE(distributor_->settled(*seat));
+  }
+}
+
+/// What was given back before the end, and nobody has looked at yet, is not counted as kept.
+TEST_F(DistributorTest, WhoHasReadOnUnseenKeepsWhatItHas) {
+  const auto brisk = attach();
+  for (std::uint32_t i = 0; i < kBlocks; ++i) ASSERT_TRUE(publish(0, kBlockBytes, std::uint8_t(i)));
+  StreamReader reader(*control_, brisk->memory);
+  auto returns = brisk->memory.return_writer();
+  StreamReader::Taken taken;
+  for (std::uint32_t i = 0; i < kBlocks; ++i) {
+    ASSERT_EQ(reader.take(taken), Taking::taken);
+    if (i + 1 < kBlocks) returns.push({std::uint32_t(taken.descriptor.offset / kUnitBytes), i});
+  }
+  distributor_->detach(*brisk);
+  EXPECT_FALSE(distributor_->settled(*brisk));
+  returns.push({std::uint32_t(taken.descriptor.offset / kUnitBytes), kBlocks - 1});
+  EXPECT_TRUE(distributor_->settled(*brisk));
+}
+
 TEST_F(DistributorTest, GrantsNeverReachTheLastQuarter) {
   std::vector<std::shared_ptr<Seat>> seats;
   std::vector<std::uint32_t> grants;
