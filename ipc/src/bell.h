@@ -42,18 +42,26 @@ void end_sleep(BellWords<Atomics>& words) {
 template <class Atomics>
 class Sleep {
  public:
-  explicit Sleep(BellWords<Atomics>& words) : words_(words), ticket_(announce_sleep<Atomics>(words)) {}
+  explicit Sleep(BellWords<Atomics>& words, std::uint32_t number = 1)
+      : words_(words), number_(number), ticket_(announce_sleep<Atomics>(words, number)) {}
   Sleep(const Sleep&) = delete;
   Sleep& operator=(const Sleep&) = delete;
   ~Sleep() { end_sleep<Atomics>(words_); }
 
   const typename Atomics::template Word<std::uint32_t>& word() const { return words_.bell; }
   std::uint32_t ticket() const { return ticket_; }
+  /// It sleeps on, under the number returned.
+  std::uint32_t look_up() {
+    if (++number_ == 0) ++number_;
+    Atomics::store_relaxed(words_.waiting, number_);
+    return number_;
+  }
   /// Acquire, with ring().
   bool rung() const { return Atomics::load_acquire(words_.bell) != ticket_; }
 
  private:
   BellWords<Atomics>& words_;
+  std::uint32_t number_;
   const std::uint32_t ticket_;
 };
 

@@ -591,6 +591,15 @@ void Distributor::tell(Seat& seat, MemberNotice notice) {
   wake_if_asleep(seat);
 }
 
+/// All who have something ask for more: once to see who is there, then to tell them.
+void Distributor::end_for_members(Group& group, const std::vector<std::uint32_t>& owners, Clock::time_point now) {
+  const auto is_there = [&](std::uint32_t member) { return answered(*group.members[member]); };
+  if (!group.roll_called)
+    call_the_roll(group, now);
+  else if (std::all_of(owners.begin(), owners.end(), is_there))
+    tell_the_end(group, owners, now);
+}
+
 /// Who asks for more at the end is woken once before it is told anything: one that was stopped
 /// in its sleep does not come back, and must not be the one that the others rely on.
 void Distributor::call_the_roll(Group& group, Clock::time_point now) {
@@ -686,13 +695,10 @@ void Distributor::look_after(Group& group, Clock::time_point now) {
   };
   group.all_ask = all_owners([&](Seat& seat) { return asks(seat, now); });
   group.all_asked = all_owners([this](const Seat& seat) { return seat.asked_at == moves_; });
-  const auto is_there = [&](std::uint32_t member) { return answered(*seat_of(member)); };
-  if (!finished_ || group.state != GroupState::open || !group.all_ask)
+  if (!finished_ || group.state != GroupState::open || sweep.unclaimed)
     group.roll_called = false;
-  else if (!group.roll_called)
-    call_the_roll(group, now);
-  else if (std::all_of(sweep.owners.begin(), sweep.owners.end(), is_there))
-    tell_the_end(group, sweep.owners, now);
+  else if (group.all_ask)
+    end_for_members(group, sweep.owners, now);
   if (has_members(group) || group.state != GroupState::open)
     group.empty_since.reset();
   else if (!group.empty_since)

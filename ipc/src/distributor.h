@@ -49,7 +49,7 @@ struct Group {
   std::size_t woken = 0;       ///< whose turn it is to be woken
   std::optional<SlowWatch::Clock::time_point> empty_since;
   SlowWatch slowness;
-  bool roll_called = false;  ///< its members have been woken since all_ask
+  bool roll_called = false;  ///< its members have been woken since the last batch was claimed
   bool all_ask = false;    ///< nothing is unclaimed, and whoever has something asks for more
   bool all_asked = false;  ///< or has done so since anything moved
   GroupState state = GroupState::open;
@@ -193,6 +193,7 @@ class Distributor {
   bool has_members(const Group& group) const;
   bool asks(Seat& seat, Clock::time_point now) const;
   static void tell(Seat& seat, MemberNotice notice);
+  void end_for_members(Group& group, const std::vector<std::uint32_t>& owners, Clock::time_point now);
   void call_the_roll(Group& group, Clock::time_point now);
   static bool answered(const Seat& seat);
   void tell_the_end(Group& group, const std::vector<std::uint32_t>& owners, Clock::time_point now);
