@@ -2,6 +2,7 @@
 
 #include <array>
 #include <bit>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -41,12 +42,15 @@ void write_figures(FiguresPage<Atomics>& page, const ScanFigures& figures) {
   Atomics::store_release(page.version, version + 2);
 }
 
-/// Consumer. nullopt: nothing was told yet, or the scanner died while it wrote.
+/// Consumer. nullopt: nothing was told yet, or the scanner died, or was stopped for as long, while it wrote.
 template <class Atomics>
 std::optional<ScanFigures> read_figures(const FiguresPage<Atomics>& page) {
+  using Clock = std::chrono::steady_clock;
   constexpr int kAttempts = 1000;
+  constexpr std::chrono::milliseconds kPatience{100};  // on a busy machine one attempt may take as long
   std::array<std::uint64_t, kFigureWords> values;
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+  const auto since = Clock::now();
+  for (int attempt = 0; attempt == 0 || (attempt < kAttempts && Clock::now() - since < kPatience); ++attempt) {
     const std::uint64_t before = Atomics::load_acquire(page.version);
     if (before == 0) return std::nullopt;
     for (std::size_t i = 0; i < kFigureWords; ++i) values[i] = Atomics::load_acquire(page.words[i]);
