@@ -42,7 +42,7 @@ void Frontier::push(unsigned worker, NodePtr node, unsigned server) {
   // With wait(): its sleeper is counted before it looks at the deques, ours is
   // pushed before we look at the sleepers, all sequentially consistent. So either
   // it sees the node, or we see the sleeper.
-  if (stealing_ && sleepers_.load(std::memory_order_seq_cst) != 0) wake(false);
+  if (stealing_ && sleepers_.load(std::memory_order_seq_cst) != 0) wake(1);
 }
 
 // False: in the reserve, where nobody else looks.
@@ -70,7 +70,7 @@ void Frontier::move_over(End& end) {
     else
       servers_.push(node);
   }
-  if (stealing_ && sleepers_.load(std::memory_order_seq_cst) != 0) wake(true);
+  if (stealing_ && sleepers_.load(std::memory_order_seq_cst) != 0) wake_everybody();
 }
 
 NodePtr Frontier::take_own(unsigned worker) {
@@ -108,13 +108,13 @@ void Frontier::refill(End& end) {
     node->next_reserved = std::exchange(oldest, node);
   }
   while (oldest) end.deque->push(std::exchange(oldest, oldest->next_reserved));  // fits: the deque was empty
-  if (stealing_ && sleepers_.load(std::memory_order_seq_cst) != 0) wake(true);
+  if (stealing_ && sleepers_.load(std::memory_order_seq_cst) != 0) wake_everybody();
 }
 
 bool Frontier::wait(unsigned worker) {
   servers_.serve(worker, ServerQueues::kNoServer);
   if (outstanding() == 0) {
-    wake(true);  // the others may have gone to sleep before the last was finished
+    wake_everybody();  // the others may have gone to sleep before the last was finished
     return false;
   }
   std::unique_lock lock(mutex_);
@@ -139,10 +139,10 @@ void Frontier::set_active(unsigned count) {
 bool Frontier::park(unsigned worker) {
   servers_.serve(worker, ServerQueues::kNoServer);
   if (outstanding() == 0) {
-    wake(true);
+    wake_everybody();
     return false;
   }
-  if (stealing_ && any_waiting()) wake(true);
+  if (stealing_ && any_waiting()) wake_everybody();
   std::unique_lock lock(mutex_);
   if (worker >= active_.load(std::memory_order_relaxed) && outstanding() != 0)
     parking_.wait_for(lock, std::chrono::seconds(1));
@@ -152,7 +152,8 @@ bool Frontier::park(unsigned worker) {
 // With wait(), as push().
 void Frontier::add_parts(unsigned count) {
   parts_.fetch_add(count, std::memory_order_seq_cst);
-  if (sleepers_.load(std::memory_order_seq_cst) != 0) wake(true);
+  const unsigned sleepers = sleepers_.load(std::memory_order_seq_cst);
+  if (sleepers != 0) wake(std::min(count, sleepers));
 }
 
 bool Frontier::any_waiting() const {
@@ -173,13 +174,22 @@ std::uint64_t Frontier::outstanding() const {
   return pushed - finished;
 }
 
-void Frontier::wake(bool everybody) {
+// Two hundred threads that wake for one piece of work cost more than it.
+void Frontier::wake(unsigned count) {
   {
     const std::lock_guard lock(mutex_);
     ++rings_;
   }
-  everybody ? bell_.notify_all() : bell_.notify_one();
-  if (everybody && outstanding() == 0) parking_.notify_all();
+  for (unsigned woken = 0; woken < count; ++woken) bell_.notify_one();
+}
+
+void Frontier::wake_everybody() {
+  {
+    const std::lock_guard lock(mutex_);
+    ++rings_;
+  }
+  bell_.notify_all();
+  if (outstanding() == 0) parking_.notify_all();
 }
 
 }  // namespace pwalk

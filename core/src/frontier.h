@@ -108,7 +108,8 @@ class Frontier {
   bool keep(End& end, DirectoryNode* node);
   void move_over(End& end);
   bool any_waiting() const;
-  void wake(bool everybody);
+  void wake(unsigned count);
+  void wake_everybody();
 
   const unsigned workers_;
   const std::size_t share_;

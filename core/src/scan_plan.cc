@@ -440,12 +440,18 @@ class PlanResolver {
     decide("batches", fmt::format("{} rows or {} ms", plan_.options.batch.batch_size, plan_.options.batch.batch_age_ms), "");
   }
 
+  bool asks_directories_first() const {
+    return std::any_of(plan_.roots.begin(), plan_.roots.end(), [](const PlannedRoot& root) {
+      return root.error == 0 && tuning_of(root.profile).directories_first;
+    });
+  }
+
   void explain_attributes() {
     if (plan_.options.attributes.resolve_links && !plan_.options.traversal.follow_links)
       decide("links", "asked whether they lead to a directory", "an image is made");
     if (plan_.statx_mask == 0) return decide("attributes", "names and types only", "no column needs a stat");
     if (plan_.use_statx)
-      return decide("attributes", fmt::format("statx, mask {:#x}", plan_.statx_mask),
+      return decide("attributes", fmt::format("statx, mask {:#x}{}", plan_.statx_mask, asks_directories_first() ? ", of directories first" : ""),
                     features_.mount_id ? "smallest mask for the columns" : "this kernel tells no mount ids");
     decide("attributes", "fstatat; btime and mount_id stay unknown",
            plan_.options.kernel.use_statx ? kRefusesStatx : "statx is switched off");

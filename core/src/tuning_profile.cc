@@ -12,15 +12,15 @@ constexpr std::string_view kLatency = "calls wait for a server; sleeping threads
 // DONT_SYNC where the client has the attributes from the listing or the lookup
 // anyway, and asking again would cost a round trip (Lustre: a glimpse per stripe).
 constexpr std::array kTable{
-    TuningProfile{Profile::local, 0, 0, 64, Coherence::normal, 256, false, kCores},
-    TuningProfile{Profile::nfs, 32, 128, 256, Coherence::lazy, 0, false, kSlots},
-    TuningProfile{Profile::lustre, 32, 256, 64, Coherence::lazy, 0, false, kLatency},
-    TuningProfile{Profile::weka, 32, 256, 64, Coherence::normal, 128, true, kLatency},
-    TuningProfile{Profile::beegfs, 32, 256, 64, Coherence::normal, 128, true, kLatency},
-    TuningProfile{Profile::gpfs, 32, 256, 64, Coherence::normal, 0, false, kLatency},
-    TuningProfile{Profile::cephfs, 32, 256, 64, Coherence::lazy, 0, false, kLatency},
-    TuningProfile{Profile::smb, 32, 256, 64, Coherence::lazy, 0, true, kLatency},
-    TuningProfile{Profile::fuse, 32, 256, 64, Coherence::lazy, 64, true, kLatency},
+    TuningProfile{Profile::local, 0, 0, 64, Coherence::normal, 256, false, false, kCores},
+    TuningProfile{Profile::nfs, 32, 128, 256, Coherence::lazy, 0, false, false, kSlots},
+    TuningProfile{Profile::lustre, 64, 256, 64, Coherence::lazy, 0, false, false, kLatency},
+    TuningProfile{Profile::weka, 64, 256, 64, Coherence::normal, 16, true, true, kLatency},
+    TuningProfile{Profile::beegfs, 64, 256, 64, Coherence::normal, 16, true, true, kLatency},
+    TuningProfile{Profile::gpfs, 64, 256, 64, Coherence::normal, 0, false, false, kLatency},
+    TuningProfile{Profile::cephfs, 64, 256, 64, Coherence::lazy, 0, false, false, kLatency},
+    TuningProfile{Profile::smb, 64, 256, 64, Coherence::lazy, 0, true, true, kLatency},
+    TuningProfile{Profile::fuse, 64, 256, 64, Coherence::lazy, 8, true, true, kLatency},
 };
 
 struct NamedType {

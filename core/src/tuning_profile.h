@@ -17,6 +17,7 @@ struct TuningProfile {
   Coherence coherence;              ///< unless the user says otherwise
   unsigned split_names;             ///< names per part of a large directory that idle threads help with; 0: never
   bool try_ring;                    ///< io_uring may be worth a trial
+  bool directories_first;           ///< of a block's names they are asked about first: others can then walk on below them
   std::string_view threads_reason;  ///< for --explain
 };
 

@@ -6,6 +6,7 @@
 
 #include "metadata_server.h"
 #include "saturated.h"
+#include "tuning_profile.h"
 
 namespace pwalk {
 
@@ -368,6 +369,7 @@ void Worker::tune(const DirectoryNode& node, int fd) {
   if (node.root() != tuned_root_ || identity.mount != tuned_mount_ || identity.device != tuned_device_) {
     tuning_ = walk_.mounts.tuning_of(node.root(), identity, fd);
     tuned_root_ = node.root(), tuned_mount_ = identity.mount, tuned_device_ = identity.device;
+    directories_first_ = plan_.statx_mask != 0 && pwalk::tuning_of(tuning_.profile).directories_first;
     leave_servers();
   }
   if (tuning_.queue_by_server || opt_in_->wants_server()) ask_server(node, fd);
@@ -471,9 +473,9 @@ void Worker::take_block(Visit& visit, int fd) {
     if (names_.size() >= kTrialNames && choice.begin_trial()) return try_both(visit, fd, names_);
     return take_names(visit, fd, names_);
   }
-  if (may_split()) {
-    if (!split_) split_.emplace(visit.node, fd);
-    return deal_out(visit, *split_);
+  if (directories_first_ || may_split(reader_->block().size() / kLeastDirent)) {
+    collect_names(visit);
+    return take_or_deal_out(visit, fd, names_);
   }
   Dirent found;
   while (!stopping() && reader_->next(found, visit.position)) take_name(visit, fd, found);
@@ -503,6 +505,9 @@ StatxUring* Worker::ring() {
 void Worker::collect_names(Visit& visit) {
   names_.clear();
   for (Dirent found; reader_->next(found, visit.position);) names_.push_back(found);
+  // Where calls wait, what lies below a directory would wait for all names before it.
+  if (directories_first_)
+    std::stable_partition(names_.begin(), names_.end(), [](const Dirent& name) { return name.type == DT_DIR; });
 }
 
 // The ring is asked for just those names that take_name() will ask for, in its order.
@@ -546,27 +551,40 @@ bool Worker::leaves_out(const Dirent& found) {
   return walk_.filter.leaves_out(found.name, path_below_root(found.name), follow ? EntryKind::unknown : kind_of(type));
 }
 
-// The block is large and somebody is idle, or was a moment ago and helps now.
-bool Worker::may_split() const {
-  const unsigned names = tuning_.split_names;
-  if (names == 0 || plan_.statx_mask == 0 || reader_->block().size() < std::size_t{2} * names * kLeastDirent) return false;
+// Somebody is idle, or was a moment ago and helps now.
+bool Worker::may_split(std::size_t names) const {
+  if (tuning_.split_names == 0 || plan_.statx_mask == 0 || names < std::size_t{2} * tuning_.split_names) return false;
   return walk_.frontier.sleepers() > 0 || (split_ && walk_.split.is_helped(*split_));
 }
 
-std::shared_ptr<const SharedBlock> Worker::share_block(Visit& visit) {
+// Where calls wait, it is a long way through a block: somebody may be idle later who is not yet.
+void Worker::take_or_deal_out(Visit& visit, int fd, std::span<const Dirent> names) {
+  while (!names.empty() && !stopping()) {
+    if (may_split(names.size())) {
+      if (!split_) split_.emplace(visit.node, fd);
+      return deal_out(visit, *split_, names);
+    }
+    const std::size_t step = tuning_.split_names != 0 ? std::min<std::size_t>(tuning_.split_names, names.size()) : names.size();
+    take_names(visit, fd, names.first(step));
+    names = names.subspan(step);
+  }
+}
+
+// Names of the reader's block, which goes on without them.
+std::shared_ptr<const SharedBlock> Worker::share(std::span<const Dirent> names) const {
   auto shared = std::make_shared<SharedBlock>();
   const std::span<const std::byte> block = reader_->block();
   shared->bytes.assign(block.begin(), block.end());
   const char* const from = reinterpret_cast<const char*>(block.data());
   const char* const to = reinterpret_cast<const char*>(shared->bytes.data());
-  for (Dirent found; reader_->next(found, visit.position);)
+  for (const Dirent& found : names)
     shared->names.push_back({{to + (found.name.data() - from), found.name.size()}, found.type});
   return shared;
 }
 
 // Some parts are left for the others while we read on.
-void Worker::deal_out(Visit& visit, SplitDirectory& split) {
-  const auto block = share_block(visit);
+void Worker::deal_out(Visit& visit, SplitDirectory& split, std::span<const Dirent> names) {
+  const auto block = share(names);
   const std::size_t step = tuning_.split_names;
   std::vector<NamePart> parts;
   for (std::size_t begin = 0; begin < block->names.size(); begin += step)

@@ -90,9 +90,10 @@ class Worker {
   void collect_names(Visit& visit);
 
   // one large directory by several
-  bool may_split() const;
-  std::shared_ptr<const SharedBlock> share_block(Visit& visit);
-  void deal_out(Visit& visit, SplitDirectory& split);
+  bool may_split(std::size_t names) const;
+  void take_or_deal_out(Visit& visit, int fd, std::span<const Dirent> names);
+  std::shared_ptr<const SharedBlock> share(std::span<const Dirent> names) const;
+  void deal_out(Visit& visit, SplitDirectory& split, std::span<const Dirent> names);
   void take_part(Visit& visit, int fd, const NamePart& part);
   void help(const SplitDirectories::Help& job);
   void close_split(Visit& visit);
@@ -164,6 +165,7 @@ class Worker {
   std::string asked_name_;        ///< of a directory that known_ named, with its NUL
   PathCursor cursor_;
   MountTuning tuning_;            ///< of the directory being read
+  bool directories_first_ = false;  ///< likewise
   std::uint32_t tuned_root_ = ~0u;
   std::uint64_t tuned_mount_ = 0, tuned_device_ = 0;
   std::optional<std::uint32_t> server_;   ///< metadata server of the directory being read, where it was asked for

@@ -141,7 +141,7 @@ TEST(MountProfiles, SayWhetherALargeDirectoryIsSharedByThreads) {
   };
   ScanOptions options;
   options.kernel.profile = Profile::fuse;
-  EXPECT_EQ(said(options), "take directories from others, and 64 names at a time of large ones; by profile");
+  EXPECT_EQ(said(options), "take directories from others, and 8 names at a time of large ones; by profile");
   options.attributes.no_stat = true;
   EXPECT_EQ(said(options), "take directories from others; names alone are read by one thread");
   options.attributes.no_stat = false;

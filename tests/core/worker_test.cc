@@ -21,7 +21,7 @@ namespace {
 using schema::Column;
 using schema::Operation;
 
-
+using namespace std::chrono_literals;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
@@ -540,6 +540,63 @@ TEST_F(WorkerTest, RandomFaultsInADirectoryThatThreadsShare) {
     if (HasFailure()) return;
   }
   EXPECT_TRUE(shared);
+}
+
+// ---- calls wait for a server
+
+/// As long as any machine could need.
+template <class Condition>
+void wait_for(Condition&& condition) {
+  for (int i = 0; i < 20'000 && !condition(); ++i) std::this_thread::sleep_for(1ms);
+}
+
+/// Each root is walked as if it lay on FUSE.
+void as_on_fuse(ScanPlan& plan) {
+  for (PlannedRoot& root : plan.roots) root.profile = Profile::fuse, root.split_names = 8;
+}
+
+TEST_F(WorkerTest, DirectoriesAreAskedAboutFirstWhereCallsWait) {
+  tree.make_directory("c");
+  for (unsigned name = 0; name < 60; ++name)
+    name % 20 == 10 ? tree.make_directory("c/directory" + std::to_string(name)) : tree.make_file("c/file" + std::to_string(name));
+  std::string order;
+  calls.before_statx = [&](int, const char* name) {
+    const std::string_view asked = name;
+    if (asked.starts_with("directory")) order += 'd';
+    if (asked.starts_with("file") && asked.size() > 4) order += 'f';
+  };
+  CollectingSink rows;
+  walk_once(plain_options(1), {tree / "c"}, rows, calls, as_on_fuse);
+  EXPECT_EQ(order, "ddd" + std::string(57, 'f'));
+}
+
+/// The others are busy when the block is read, and one is idle before its end.
+TEST_F(WorkerTest, WhoIsIdleInTheMiddleOfABlockHelpsWithTheRest) {
+  for (const char* directory : {"c", "c/large", "c/small"}) tree.make_directory(directory);
+  for (unsigned name = 0; name < 400; ++name) tree.make_file("c/large/file" + std::to_string(name));
+  tree.make_file("c/small/only");
+  std::atomic<bool> other_is_busy{false};
+  std::atomic<unsigned> asked{0};
+  std::mutex mutex;
+  std::set<std::thread::id> askers;
+  calls.before_openat = [&](const char* name) {
+    if (std::string_view(name) == "large") wait_for([&] { return other_is_busy.load(); });
+  };
+  calls.before_statx = [&](int, const char* name) {
+    if (std::string_view(name) == "only") {
+      other_is_busy = true;
+      wait_for([&] { return asked >= 50; });
+    }
+    if (!std::string_view(name).starts_with("file")) return;
+    if (++asked > 50) std::this_thread::sleep_for(1ms);
+    const std::lock_guard lock(mutex);
+    askers.insert(std::this_thread::get_id());
+  };
+  CollectingSink rows;
+  const ScanStats stats = walk_once(plain_options(2), {tree / "c"}, rows, calls, as_on_fuse);
+  EXPECT_EQ(stats.counts.entries, 404u);
+  EXPECT_EQ(rows.rows.size(), 404u);
+  EXPECT_EQ(askers.size(), 2u);
 }
 
 // ---- descriptors run short
