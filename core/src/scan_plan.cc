@@ -131,7 +131,11 @@ class PlanResolver {
     for (const std::string& path : asked.exclude_from) {
       auto text = calls_.read_file(path);
       if (!text) return fail(text.error().code, "--exclude-from: " + text.error().what);
-      for (std::string& glob : glob_lines(*text)) plan_.exclude_globs.push_back(std::move(glob));
+      for (std::string& glob : glob_lines(*text)) {
+        if (const auto good = Glob::compile(glob); !good)
+          return fail(EINVAL, fmt::format("--exclude-from: bad glob '{}' in '{}': {}", glob, path, good.error().what));
+        plan_.exclude_globs.push_back(std::move(glob));
+      }
     }
     auto filter =
         NameFilter::make(plan_.exclude_globs, asked.include, asked.ignore_snapshots, plan_.filter_names);

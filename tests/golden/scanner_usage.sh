@@ -18,6 +18,8 @@ run pwalk-scanner . --name -x
 run pwalk-scanner . --columns 'sizes'
 run pwalk-scanner . --columns ''
 run pwalk-scanner . --exclude-from /no/such/file
+printf '# fine\n*.o\n[a-\n' >globs
+run pwalk-scanner . --exclude-from globs
 run pwalk-scanner . --min-threads 4 --max-threads 2
 run pwalk-scanner
 run pwalk-scanner --josn .
