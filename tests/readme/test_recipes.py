@@ -95,6 +95,12 @@ def test_programs_read_the_image(tree, environment):
     assert printed.endswith(f"\t{tree}\n")
 
 
+def test_a_kept_image_is_found_by_where_one_is(tree, environment):
+    printed = run_shell(block_with("sh", "pwalk du -sh ."), tree, environment)
+    assert printed.splitlines()[0].endswith(f"\t{tree}")
+    assert sum(line.endswith(".tiff") for line in printed.splitlines()) == 20
+
+
 def test_usage_per_owner(tree, environment):
     program = block_with("python", "most_common").replace('"/home"', repr(str(tree)))
     assert str(tree) in program
