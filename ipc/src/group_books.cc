@@ -54,10 +54,11 @@ bool GroupBooks::member_gone(std::uint32_t member, const GroupRules& rules) {
   bool offered = false;
   each_unsettled([&](std::uint32_t lane, std::uint64_t sequence, Place&) {
     const LedgerEntry entry = memory_.lane(lane).look(sequence);
+    if (entry.member != member) return;  // another's return is on the way
     if (entry.state == Claim::done) {
       ++figures_.concluded;
       settle(lane, sequence);
-    } else if (entry.state == Claim::owned && entry.member == member) {
+    } else if (entry.state == Claim::owned) {
       offered |= take_back(lane, sequence, entry, rules);
     }
   });
@@ -80,8 +81,13 @@ GroupBooks::Sweep GroupBooks::sweep(Clock::time_point now, const GroupRules& rul
     }
     if (entry.state == Claim::done) {
       // Its return is on the way, unless nobody concluded it: scribbled.
-      if (place.seen != entry) place.seen = entry, place.since = now;
-      else if (now - place.since >= rules.lease) settle(lane, sequence);
+      if (place.seen != entry) {
+        place.seen = entry, place.since = now;
+      } else if (now - place.since >= rules.lease) {
+        // It may come yet, and must not be taken for that of an older claim.
+        if (members.known(entry.member)) keep({lane, sequence}, place.unit, entry.member);
+        settle(lane, sequence);
+      }
       return;
     }
     // After the word: whoever claimed has said before that it sleeps no longer.
@@ -92,11 +98,7 @@ GroupBooks::Sweep GroupBooks::sweep(Clock::time_point now, const GroupRules& rul
       place.seen = entry;
       place.since = now;
     } else if (now - place.since >= rules.lease) {
-      if (members.known(entry.member)) {
-        auto& kept = kept_[{lane, sequence}];
-        kept.unit = place.unit;
-        kept.readers.push_back(entry.member);
-      }
+      if (members.known(entry.member)) keep({lane, sequence}, place.unit, entry.member);
       const bool free = take_back(lane, sequence, entry, rules);
       result.offered |= free;
       result.unclaimed |= free;
@@ -144,6 +146,13 @@ void GroupBooks::settle(std::uint32_t lane, std::uint64_t sequence) {
 void GroupBooks::move_floors() {
   for (std::uint32_t lane = 0; lane < places_.size(); ++lane)
     for (; !places_[lane].empty() && places_[lane].front().settled; ++floors_[lane]) places_[lane].pop_front();
+}
+
+/// One return of the member is still to come; a member may have claimed a batch more than once.
+void GroupBooks::keep(const Key& key, std::uint32_t unit, std::uint32_t member) {
+  Kept& kept = kept_[key];
+  kept.unit = unit;
+  kept.readers.push_back(member);
 }
 
 /// The last reader gone, the batch is released if it is settled; if not, the books go on with it.

@@ -91,7 +91,7 @@ class GroupBooks {
     LedgerEntry seen;  ///< owner as of the last sweeps
     Clock::time_point since{};
   };
-  /// Members from whom a batch was taken while they may be reading it.
+  /// Members from whom a batch was taken while they may be reading it, once for each return that is still to come.
   struct Kept {
     std::uint32_t unit = 0;
     std::vector<std::uint32_t> readers;
@@ -106,6 +106,7 @@ class GroupBooks {
   bool take_back(std::uint32_t lane, std::uint64_t sequence, const LedgerEntry& seen, const GroupRules& rules);
   void settle(std::uint32_t lane, std::uint64_t sequence);
   void move_floors();
+  void keep(const Key& key, std::uint32_t unit, std::uint32_t member);
   void drop_reader(const Key& key, std::uint32_t member);
 
   const GroupMemory& memory_;

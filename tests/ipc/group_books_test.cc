@@ -85,6 +85,26 @@ TEST_F(GroupBooksTest, AMemberThatHasOneBatchTwiceMustReturnItTwice) {
   EXPECT_EQ(released_, std::vector<std::uint32_t>{unit(0)});
 }
 
+/// It has concluded what it claimed the second time, and the books heard of it otherwise first.
+TEST_F(GroupBooksTest, AReturnThatComesLateIsNotTakenForThatOfAnOlderClaim) {
+  for (const bool somebody_dies : {true, false}) {
+    const ClaimTicket first = claim(1);
+    sweep(0s), sweep(1100ms);
+    const ClaimTicket again = claim(1);
+    ASSERT_EQ(again.sequence, first.sequence);
+    ASSERT_TRUE(memory_.lane(0).conclude(again));
+    if (somebody_dies)
+      books_.member_gone(2, kRules);
+    else
+      sweep(0s), sweep(1100ms);
+    books_.returned(1, 0, again.sequence);
+    EXPECT_TRUE(released_.empty()) << "it reads what it claimed first";
+    books_.returned(1, 0, first.sequence);
+    EXPECT_EQ(released_, std::vector<std::uint32_t>{unit(first.sequence)});
+    released_.clear();
+  }
+}
+
 TEST_F(GroupBooksTest, WhoCameBackForMoreKeepsItsLease) {
   claim(1), claim(1), claim(1);
   EXPECT_FALSE(sweep(0s, true).unclaimed);
