@@ -38,30 +38,29 @@ void end_sleep(BellWords<Atomics>& words) {
   Atomics::store_relaxed(words.waiting, std::uint32_t{0});
 }
 
-/// Consumer: an announced sleep, as long as it lives.
+/// Consumer: an announced sleep, as long as it lives. `count` is of all its sleeps, and outlives it.
 template <class Atomics>
 class Sleep {
  public:
-  explicit Sleep(BellWords<Atomics>& words, std::uint32_t number = 1)
-      : words_(words), number_(number), ticket_(announce_sleep<Atomics>(words, number)) {}
+  Sleep(BellWords<Atomics>& words, std::uint32_t& count)
+      : words_(words), count_(count), ticket_(announce_sleep<Atomics>(words, next_number())) {}
   Sleep(const Sleep&) = delete;
   Sleep& operator=(const Sleep&) = delete;
   ~Sleep() { end_sleep<Atomics>(words_); }
 
   const typename Atomics::template Word<std::uint32_t>& word() const { return words_.bell; }
   std::uint32_t ticket() const { return ticket_; }
-  /// It sleeps on, under the number returned.
-  std::uint32_t look_up() {
-    if (++number_ == 0) ++number_;
-    Atomics::store_relaxed(words_.waiting, number_);
-    return number_;
-  }
+  /// It sleeps on, under another number.
+  void look_up() { Atomics::store_relaxed(words_.waiting, next_number()); }
   /// Acquire, with ring().
   bool rung() const { return Atomics::load_acquire(words_.bell) != ticket_; }
 
  private:
+  /// Never 0, which is for who is awake.
+  std::uint32_t next_number() { return ++count_ != 0 ? count_ : ++count_; }
+
   BellWords<Atomics>& words_;
-  std::uint32_t number_;
+  std::uint32_t& count_;
   const std::uint32_t ticket_;
 };
 

@@ -286,9 +286,7 @@ bool ConsumerSession::spin() const {
 /// It says that it sleeps until it has a reason to take something: between two slices it only looks
 /// up, and to the scanner still is one who asks for more (Distributor::look_for_jam).
 Result<bool> ConsumerSession::sleep(Clock::time_point deadline) {
-  Sleep<Atomics> announced(link_.own.header().bell, std::max(sleeps_ + 1, 1u));
-  while (!announced.rung()) {
-    sleeps_ = announced.look_up();
+  for (Sleep<Atomics> announced(link_.own.header().bell, sleeps_); !announced.rung(); announced.look_up()) {
     const auto slice = next_slice(deadline);
     if (!slice) return tl::unexpected(slice.error());
     if (over()) return false;

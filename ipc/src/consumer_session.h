@@ -89,7 +89,7 @@ class ConsumerSession : public BatchSource, public std::enable_shared_from_this<
   ConsumerStats stats_;
   EndFigures stated_;             ///< sums of what the descriptors said
   std::optional<Error> failure_;  ///< nothing is read after one
-  std::uint32_t sleeps_ = 0;  ///< counts them, never 0 again
+  std::uint32_t sleeps_ = 0;  ///< counts them
   bool detached_ = false;
   bool scanner_died_ = false;
 };

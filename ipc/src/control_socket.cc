@@ -21,10 +21,6 @@ constexpr std::size_t kMostGroups = 65536;  // NGROUPS_MAX
 #define SO_PEERGROUPS 59
 #endif
 
-#ifndef SO_PASSRIGHTS  // Linux 6.16
-#define SO_PASSRIGHTS 83
-#endif
-
 /// How long closing a descriptor takes is up to whoever passed it (a TCP socket with SO_LINGER, a
 /// file of FUSE). So none is taken, where the kernel can refuse them; where it cannot, a peer's
 /// pidfd may be needed, see ProcessHandle::of_peer. Sockets that are accepted inherit it.

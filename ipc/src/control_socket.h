@@ -1,5 +1,6 @@
 #pragma once
 
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include <cstddef>
@@ -10,6 +11,10 @@
 
 #include "pwalk/base/result.h"
 #include "pwalk/base/unique_fd.h"
+
+#ifndef SO_PASSRIGHTS  // Linux 6.16
+#define SO_PASSRIGHTS 83
+#endif
 
 /// Unix SEQPACKET sockets in a directory, reached through a descriptor of it
 /// (/proc/self/fd/N/sock): a socket's path holds 107 bytes, a scan's may be longer.

@@ -194,8 +194,13 @@ void Distributor::end_waiting(Clock::time_point since) {
   room_may_have_come();
 }
 
-void Distributor::room_may_have_come() {
+void Distributor::note_move() {
   ++moves_;
+  jammed_since_.reset();
+}
+
+void Distributor::room_may_have_come() {
+  note_move();
   if (starving_ == 0) return;
   if (accounts_.run_waits())
     room_.notify_all();
@@ -644,7 +649,7 @@ void Distributor::look_for_jam(Clock::time_point now) {
       std::all_of(seats_.begin(), seats_.end(),
                   [&](const auto& seat) { return seat->group || !seat->attached || accounts_.caught_up(seat->id); });
   if (!jammed) return jammed_since_.reset();
-  if (!jammed_since_ || jammed_at_ != moves_) jammed_since_ = now, jammed_at_ = moves_;
+  if (!jammed_since_) jammed_since_ = now;
   if (now - *jammed_since_ < group_rules_.lease) return;
   jammed_since_ = now;
   Seat* worst = nullptr;
@@ -684,7 +689,7 @@ void Distributor::look_after(Group& group, Clock::time_point now) {
   const auto sweep = group.books->sweep(now, rules_of(group), members);
   if (sweep.offered) wake_members(group);
   follow_books(group);
-  if (sweep.unclaimed) ++moves_;
+  if (sweep.unclaimed) note_move();
   for (Seat* seat : group.members)
     if (seat && asks(*seat, now)) seat->asked_at = moves_;
   const auto all_owners = [&](auto&& test) {
@@ -693,11 +698,10 @@ void Distributor::look_after(Group& group, Clock::time_point now) {
       return seat && (seat->told_end || test(*seat));
     });
   };
-  group.all_ask = all_owners([&](Seat& seat) { return asks(seat, now); });
   group.all_asked = all_owners([this](const Seat& seat) { return seat.asked_at == moves_; });
   if (!finished_ || group.state != GroupState::open || sweep.unclaimed)
     group.roll_called = false;
-  else if (group.all_ask)
+  else if (all_owners([&](Seat& seat) { return asks(seat, now); }))
     end_for_members(group, sweep.owners, now);
   if (has_members(group) || group.state != GroupState::open)
     group.empty_since.reset();

@@ -50,8 +50,7 @@ struct Group {
   std::optional<SlowWatch::Clock::time_point> empty_since;
   SlowWatch slowness;
   bool roll_called = false;  ///< its members have been woken since the last batch was claimed
-  bool all_ask = false;    ///< nothing is unclaimed, and whoever has something asks for more
-  bool all_asked = false;  ///< or has done so since anything moved
+  bool all_asked = false;  ///< nothing is unclaimed, and whoever has something has asked for more since anything moved
   GroupState state = GroupState::open;
   bool forgotten = false;  ///< by the accounts: closed, and nobody of it reads anything
 };
@@ -178,6 +177,7 @@ class Distributor {
   void evict(Seat& seat);
   ConsumerStatus status_of(const Seat& seat) const;
   SlowWatch::Positions heads() const;
+  void note_move();
   void room_may_have_come();
   Grant grant() const;
   void count_grant(const Grant& grant, int sign);
@@ -222,8 +222,7 @@ class Distributor {
   std::chrono::nanoseconds group_linger_ = std::chrono::seconds(10);
   Clock::time_point next_group_look_{};
   std::uint64_t moves_ = 0;  ///< times something came back, was published or could be claimed
-  std::optional<Clock::time_point> jammed_since_;
-  std::uint64_t jammed_at_ = 0;  ///< what moves_ was then
+  std::optional<Clock::time_point> jammed_since_;  ///< and nothing has moved
   std::vector<GroupStatus> past_groups_;
   EndFigures totals_;
   std::uint64_t ever_attached_ = 0;

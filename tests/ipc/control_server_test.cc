@@ -261,10 +261,6 @@ TEST_F(RoundsTest, AConsumerThatMakesItsEventfdBlockDoesNotHoldUpTheServer) {
   static_cast<void>(::write(kick, &one, sizeof one));  // lets a server go that waits for it
 }
 
-#ifndef SO_PASSRIGHTS  // Linux 6.16
-#define SO_PASSRIGHTS 83
-#endif
-
 /// Who passes one decides how long it takes to close it.
 TEST_F(RoundsTest, NoDescriptorIsTaken) {
   int takes = 0;

@@ -328,7 +328,8 @@ struct AskingModel : rl::test_suite<AskingModel<A>, 2> {
       // As GroupBooks::sweep: the word first, then the sleeper.
       if (lane().look(0).state == Claim::owned) RL_ASSERT(!must_ring<A>(bell));
     } else {
-      { const Sleep<A> announced(bell); }
+      std::uint32_t sleeps = 0;
+      { const Sleep<A> announced(bell, sleeps); }
       ClaimTicket ticket;
       RL_ASSERT(lane().claim(1, 1, ticket, [](std::uint64_t) {}));
     }
