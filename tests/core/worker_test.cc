@@ -11,6 +11,7 @@
 #include <set>
 #include <thread>
 
+#include "support/eventually.h"
 #include "support/faulty_calls.h"
 #include "support/tree_builder.h"
 #include "walk_once.h"
@@ -544,12 +545,6 @@ TEST_F(WorkerTest, RandomFaultsInADirectoryThatThreadsShare) {
 
 // ---- calls wait for a server
 
-/// As long as any machine could need.
-template <class Condition>
-void wait_for(Condition&& condition) {
-  for (int i = 0; i < 20'000 && !condition(); ++i) std::this_thread::sleep_for(1ms);
-}
-
 /// Each root is walked as if it lay on FUSE.
 void as_on_fuse(ScanPlan& plan) {
   for (PlannedRoot& root : plan.roots) root.profile = Profile::fuse, root.split_names = 8;
@@ -580,12 +575,12 @@ TEST_F(WorkerTest, WhoIsIdleInTheMiddleOfABlockHelpsWithTheRest) {
   std::mutex mutex;
   std::set<std::thread::id> askers;
   calls.before_openat = [&](const char* name) {
-    if (std::string_view(name) == "large") wait_for([&] { return other_is_busy.load(); });
+    if (std::string_view(name) == "large") eventually([&] { return other_is_busy.load(); });
   };
   calls.before_statx = [&](int, const char* name) {
     if (std::string_view(name) == "only") {
       other_is_busy = true;
-      wait_for([&] { return asked >= 50; });
+      eventually([&] { return asked >= 50; });
     }
     if (!std::string_view(name).starts_with("file")) return;
     if (++asked > 50) std::this_thread::sleep_for(1ms);

@@ -342,35 +342,13 @@ TEST_F(GroupsTest, AStoppedMembersLeaseExpiresAndItsViewStaysAsItWas) {
   EXPECT_EQ(slow.end(), StreamEnd::complete);
 }
 
-/// A session with the rules given, and its control thread.
-class RuledScan {
- public:
-  RuledScan(std::chrono::milliseconds lease, std::chrono::milliseconds linger) {
-    auto session = ScanSession::create(
-        {.name = "home", .pool_bytes = kPool, .huge_pages = HugePages::off, .group_lease = lease, .group_linger = linger});
-    if (!session) throw std::runtime_error(session.error().message());
-    session_.emplace(*std::move(session));
-    server_ = std::thread([this] {
-      while (!over_) session_->serve(10ms);
-    });
-  }
-  RuledScan(const RuledScan&) = delete;
-  RuledScan& operator=(const RuledScan&) = delete;
-  ~RuledScan() {
-    over_ = true;
-    server_.join();
-  }
-  ScanSession* operator->() { return &*session_; }
-
- private:
-  std::optional<ScanSession> session_;
-  std::atomic<bool> over_{false};
-  std::thread server_;
-};
+SessionOptions with_rules(std::chrono::milliseconds lease, std::chrono::milliseconds linger) {
+  return {.name = "home", .pool_bytes = kPool, .huge_pages = HugePages::off, .group_lease = lease, .group_linger = linger};
+}
 
 /// A member that reads faster than the scan goes is nearly always in next() when it is stopped.
 TEST_F(GroupsTest, TheLeaseOfAMemberThatIsStoppedWhileItAsksForMoreExpires) {
-  RuledScan scan(200ms, 10s);
+  ServedScan scan(with_rules(200ms, 10s));
   BatchSource source;
   ASSERT_TRUE(scan->publish(0, source.make(100)));
   Actor stopped({"consume", "home", "group=loaders", "hold=1", "tell=1"});
@@ -391,7 +369,7 @@ TEST_F(GroupsTest, TheLeaseOfAMemberThatIsStoppedWhileItAsksForMoreExpires) {
 
 /// As a script does whose `for batch in consumer` has ended, and which goes on with its `batch`.
 TEST_F(GroupsTest, AScanIsNotHeldUpByWhoKeepsItsLastBatchLongerThanItsLease) {
-  RuledScan scan(200ms, 200ms);
+  ServedScan scan(with_rules(200ms, 200ms));
   BatchSource source;
   ASSERT_TRUE(scan->publish(0, source.make(100)));
   scan->finish(true);

@@ -94,9 +94,11 @@ struct ServedScan::Server {
   std::thread thread;
 };
 
-ServedScan::ServedScan(const std::string& name, std::uint64_t pool_bytes, HugePages pages) {
-  auto session = ScanSession::create(
-      {.name = name, .roots = {"/numbered"}, .pool_bytes = pool_bytes, .huge_pages = pages});
+ServedScan::ServedScan(const std::string& name, std::uint64_t pool_bytes, HugePages pages)
+    : ServedScan(SessionOptions{.name = name, .roots = {"/numbered"}, .pool_bytes = pool_bytes, .huge_pages = pages}) {}
+
+ServedScan::ServedScan(const SessionOptions& options) {
+  auto session = ScanSession::create(options);
   if (!session) throw std::runtime_error(session.error().message());
   session_ = std::make_unique<ScanSession>(*std::move(session));
   server_ = std::make_unique<Server>(*session_);

@@ -10,6 +10,7 @@
 #include "pwalk/ipc/scan_session.h"
 #include "pwalk/schema/entry_batch_builder.h"
 #include "pwalk/schema/entry_batch_view.h"
+#include "support/eventually.h"
 
 /// What the tests of ipc share: a runtime directory of their own, batches whose
 /// rows are numbered, and a tally that notices loss and doubling.
@@ -66,6 +67,7 @@ class ServedScan {
  public:
   explicit ServedScan(const std::string& name, std::uint64_t pool_bytes = 2u << 20,
                       HugePages pages = HugePages::off);
+  explicit ServedScan(const SessionOptions& options);
   ~ServedScan();
   ScanSession& session() { return *session_; }
   ScanSession* operator->() { return session_.get(); }
@@ -76,14 +78,6 @@ class ServedScan {
   std::unique_ptr<Server> server_;
 };
 
-/// Waits for `condition` as long as any machine could need. False: it did not come.
-template <class Condition>
-bool eventually(Condition&& condition) {
-  for (int i = 0; i < 20'000; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  return condition();
-}
+using pwalk::testing::eventually;
 
 }  // namespace pwalk::ipc::testing

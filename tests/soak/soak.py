@@ -110,7 +110,6 @@ class Soak:
         tail.send_signal(signal.SIGKILL)
         tail.wait(PATIENCE)
 
-
     def leave_one_attached(self) -> None:
         """What grows by it: descriptors and mappings of both sides."""
         self.kept.append(pwalk.attach("resident"))
